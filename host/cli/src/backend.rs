@@ -1,0 +1,157 @@
+//! The backends by name, and which of them this build has.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use pcm_runtime_api::{Executor, ExecutorError, Limits};
+use serde::Serialize;
+
+use crate::Error;
+
+/// A wall around the code.
+///
+/// ```
+/// use pcm_sandbox::BackendKind;
+///
+/// assert_eq!("deno-sandbox".parse::<BackendKind>()?, BackendKind::DenoSandbox);
+/// assert_eq!(BackendKind::default().key(), "wasm");
+/// # Ok::<(), pcm_sandbox::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum BackendKind {
+    /// Python for WASI under wasmtime, in this process.
+    #[default]
+    Wasm,
+    /// Pyodide in a V8 isolate.
+    DenoSandbox,
+    /// A Jupyter kernel in a process of its own.
+    Subprocess,
+    /// A container.
+    Container,
+    /// The Python that is installed, in this process and without a wall: for trusted code only.
+    InProcess,
+}
+
+impl BackendKind {
+    /// All of them, built in or not.
+    pub const ALL: [Self; 5] =
+        [Self::Wasm, Self::DenoSandbox, Self::Subprocess, Self::Container, Self::InProcess];
+
+    /// Its name on the command line and in results.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Wasm => "wasm",
+            Self::DenoSandbox => "deno-sandbox",
+            Self::Subprocess => "subprocess",
+            Self::Container => "container",
+            Self::InProcess => "in-process",
+        }
+    }
+
+    /// Whether this build has it.
+    pub fn is_built_in(self) -> bool {
+        match self {
+            Self::Wasm => cfg!(feature = "wasm"),
+            Self::DenoSandbox | Self::Subprocess | Self::Container | Self::InProcess => false,
+        }
+    }
+
+    /// What to do when this build does not have it.
+    pub fn how_to_get(self) -> &'static str {
+        match self {
+            Self::Wasm => "build pcm-sandbox with the feature `wasm`",
+            Self::DenoSandbox | Self::Subprocess | Self::Container | Self::InProcess => {
+                "this version of pcm-sandbox does not contain it"
+            }
+        }
+    }
+
+    /// The names of some backends, for messages.
+    pub(crate) fn keys(kinds: &[Self]) -> String {
+        kinds.iter().map(|kind| kind.key()).collect::<Vec<_>>().join(", ")
+    }
+
+    /// A session of this backend that has not been started yet.
+    pub(crate) async fn executor(self, limits: Limits) -> Result<Arc<dyn Executor>, Error> {
+        match self {
+            #[cfg(feature = "wasm")]
+            Self::Wasm => wasm(limits).await,
+            _ => {
+                let _ = limits; // a build may have no backend at all
+                Err(Error::BackendNotBuilt { backend: self })
+            }
+        }
+    }
+}
+
+/// The first session of a process loads the engine, which may have to unpack its image: not a thing
+/// to do on a thread that other tasks wait for.
+#[cfg(feature = "wasm")]
+async fn wasm(limits: Limits) -> Result<Arc<dyn Executor>, Error> {
+    use pcm_runtime_wasm::{WasmEngine, WasmSandbox};
+
+    let failed = |reason: String| ExecutorError::Startup { backend: "wasm", reason };
+    let engine = tokio::task::spawn_blocking(WasmEngine::shared)
+        .await
+        .map_err(|error| failed(error.to_string()))?
+        .map_err(|error| failed(error.to_string()))?;
+    Ok(Arc::new(WasmSandbox::new(engine, limits)))
+}
+
+impl fmt::Display for BackendKind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(self.key())
+    }
+}
+
+impl FromStr for BackendKind {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self, Error> {
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.key() == name)
+            .ok_or_else(|| Error::UnknownBackend { name: name.to_owned() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_names_its_backend() -> Result<(), Error> {
+        for kind in BackendKind::ALL {
+            assert_eq!(kind.key().parse::<BackendKind>()?, kind);
+            assert_eq!(serde_json::to_value(kind).ok(), Some(kind.key().into()));
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn an_unknown_backend_is_told_what_there_is() {
+        let error = "docker".parse::<BackendKind>().err().map(|error| error.to_string());
+        assert_eq!(
+            error.as_deref(),
+            Some(
+                "there is no backend \"docker\"; there are: wasm, deno-sandbox, subprocess, \
+                 container, in-process"
+            )
+        );
+    }
+
+    #[tokio::test]
+    async fn a_backend_that_is_not_built_in_says_so() {
+        let error = BackendKind::Container.executor(Limits::default()).await.err();
+        assert_eq!(
+            error.map(|error| error.to_string()).as_deref(),
+            Some(
+                "the container backend is not in this build: this version of pcm-sandbox does not \
+                 contain it"
+            )
+        );
+    }
+}

@@ -1,0 +1,204 @@
+//! `pcm-sandbox doctor`: what works on this machine, found out by doing it.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::builder::styling::AnsiColor;
+use pcm_sandbox::{BackendKind, ExecutionResult, Session, json};
+use serde::Serialize;
+
+use super::exit::{self, Failure};
+use super::output::{self, Stream, Streams};
+use super::table;
+
+/// Try every backend and tell what is missing
+///
+/// Starts a sandbox of each backend and runs code in it. Succeeds if the default backend works.
+#[derive(Debug, clap::Args)]
+pub(crate) struct DoctorArgs {
+    /// Print a JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was found out.
+#[derive(Debug, Serialize)]
+struct Report {
+    version: &'static str,
+    default_backend: BackendKind,
+    ok: bool,
+    /// Where the engines keep what they unpacked; null if that is nowhere.
+    cache_folder: Option<PathBuf>,
+    backends: Vec<Check>,
+}
+
+/// What was found out about one backend.
+#[derive(Debug, Serialize)]
+struct Check {
+    backend: BackendKind,
+    available: bool,
+    /// Loading the engine and starting a sandbox.
+    start_ms: Option<f64>,
+    /// Running `1 + 1` in it.
+    run_ms: Option<f64>,
+    /// What it consists of.
+    versions: Option<Versions>,
+    problem: Option<String>,
+    help: Option<&'static str>,
+}
+
+#[derive(Debug, Serialize)]
+struct Versions {
+    python: String,
+    wasmtime: String,
+    image: String,
+    allocation: String,
+}
+
+pub(crate) fn main(args: &DoctorArgs) -> Result<ExitCode, Failure> {
+    let report = super::runtime()?.block_on(examine());
+    let mut streams = Streams::standard();
+    if args.json {
+        let text = serde_json::to_string_pretty(&report)
+            .map_err(|error| Failure::startup(format!("cannot write JSON: {error}")))?;
+        streams.write_text(Stream::Out, &text);
+    } else {
+        let text = as_text(&report, streams.is_terminal(Stream::Out));
+        streams.write_own(Stream::Out, &text);
+    }
+    streams.end_line(Stream::Out);
+    streams.flush();
+    Ok(if report.ok { ExitCode::SUCCESS } else { ExitCode::from(exit::NO_BACKEND) })
+}
+
+async fn examine() -> Report {
+    let default_backend = BackendKind::default();
+    let mut backends = Vec::new();
+    for kind in BackendKind::ALL {
+        backends.push(check(kind).await);
+    }
+    Report {
+        version: env!("CARGO_PKG_VERSION"),
+        default_backend,
+        ok: backends.iter().any(|check| check.available && check.backend == default_backend),
+        cache_folder: cache_folder(),
+        backends,
+    }
+}
+
+async fn check(backend: BackendKind) -> Check {
+    let mut check = Check {
+        backend,
+        available: false,
+        start_ms: None,
+        run_ms: None,
+        versions: None,
+        problem: None,
+        help: None,
+    };
+    if !backend.is_built_in() {
+        check.problem = Some("not in this build".to_owned());
+        check.help = Some(backend.how_to_get());
+        return check;
+    }
+    let began = Instant::now();
+    let session = match Session::builder().backend(backend).start().await {
+        Ok(session) => session,
+        Err(error) => {
+            check.problem = Some(error.to_string());
+            return check;
+        }
+    };
+    check.start_ms = Some(milliseconds(began));
+    check.versions = versions(backend);
+    let began = Instant::now();
+    let result = session.run("1 + 1").await;
+    check.run_ms = Some(milliseconds(began));
+    check.available = result.is_ok() && result.value == json!(2);
+    check.problem = (!check.available).then(|| complaint(&result));
+    session.close().await;
+    check
+}
+
+fn complaint(result: &ExecutionResult) -> String {
+    match &result.error {
+        Some(error) => format!("it starts, but 1 + 1 fails: {error}"),
+        None => format!("it starts, but 1 + 1 is {}", result.value),
+    }
+}
+
+fn milliseconds(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64() * 1e3
+}
+
+#[cfg(feature = "wasm")]
+fn versions(backend: BackendKind) -> Option<Versions> {
+    if backend != BackendKind::Wasm {
+        return None;
+    }
+    let engine = pcm_runtime_wasm::WasmEngine::shared().ok()?;
+    let info = engine.info();
+    Some(Versions {
+        python: info.python.clone(),
+        wasmtime: info.wasmtime.clone(),
+        image: info.image.clone(),
+        allocation: info.allocation.to_string(),
+    })
+}
+
+#[cfg(not(feature = "wasm"))]
+fn versions(_backend: BackendKind) -> Option<Versions> {
+    None
+}
+
+#[cfg(feature = "wasm")]
+fn cache_folder() -> Option<PathBuf> {
+    let engine = pcm_runtime_wasm::WasmEngine::shared().ok()?;
+    Some(engine.info().image_file.as_ref()?.parent()?.to_owned())
+}
+
+#[cfg(not(feature = "wasm"))]
+fn cache_folder() -> Option<PathBuf> {
+    None
+}
+
+fn as_text(report: &Report, terminal: bool) -> String {
+    let mut rows = Vec::new();
+    for check in &report.backends {
+        let (word, color) = match (check.available, check.help) {
+            (true, _) => ("ok", AnsiColor::Green),
+            (false, Some(_)) => ("missing", AnsiColor::Yellow),
+            (false, None) => ("broken", AnsiColor::Red),
+        };
+        let name = check.backend.to_string();
+        // Padded here: the table would count the codes of the colour.
+        let state = output::painted(&format!("{word:<7}"), color, terminal);
+        rows.push([name, state, describe(check, report.default_backend)]);
+        if let Some(Versions { python, wasmtime, image, allocation }) = &check.versions {
+            let about = format!(
+                "Python {python}, wasmtime {wasmtime}, image {image}, {allocation} allocation"
+            );
+            rows.push([String::new(), " ".repeat(7), about]);
+        }
+    }
+    let cache = match &report.cache_folder {
+        Some(folder) => folder.display().to_string(),
+        None => "none; what an engine needs is unpacked at every start".to_owned(),
+    };
+    format!("pcm-sandbox {}\n\n{}\ncache: {cache}\n", report.version, table::aligned(&rows))
+}
+
+fn describe(check: &Check, default: BackendKind) -> String {
+    let marker = if check.backend == default { " (default)" } else { "" };
+    match (&check.problem, check.start_ms, check.run_ms) {
+        (Some(problem), ..) => match check.help {
+            Some(help) => format!("{problem}: {help}{marker}"),
+            None => format!("{problem}{marker}"),
+        },
+        (None, Some(start), Some(run)) => {
+            format!("started in {start:.1} ms, ran 1 + 1 in {run:.2} ms{marker}")
+        }
+        _ => marker.trim_start().to_owned(),
+    }
+}

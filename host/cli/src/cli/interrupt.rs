@@ -1,0 +1,48 @@
+//! Ctrl-C: the first stops the code, the second stops everything.
+
+use std::process;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use pcm_sandbox::Session;
+use tokio::runtime::Builder;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::exit::{self, Failure};
+
+/// Whether Ctrl-C was pressed.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Interrupts(Arc<AtomicBool>);
+
+impl Interrupts {
+    /// Interrupts `session` from now on.
+    ///
+    /// It waits on a thread of its own, which the code of the session cannot keep busy.
+    pub(crate) fn listen(session: Session) -> Result<Self, Failure> {
+        let failed = |error| Failure::startup(format!("cannot listen for Ctrl-C: {error}"));
+        let runtime = Builder::new_current_thread().enable_io().build().map_err(failed)?;
+        let mut signals = {
+            let _inside = runtime.enter();
+            signal(SignalKind::interrupt()).map_err(failed)?
+        };
+        let interrupts = Self::default();
+        let pressed = interrupts.clone();
+        thread::spawn(move || {
+            runtime.block_on(async {
+                while signals.recv().await.is_some() {
+                    if pressed.0.swap(true, Ordering::SeqCst) {
+                        process::exit(exit::INTERRUPTED.into());
+                    }
+                    session.interrupt();
+                }
+            });
+        });
+        Ok(interrupts)
+    }
+
+    /// Whether nothing more shall be run.
+    pub(crate) fn pressed(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}

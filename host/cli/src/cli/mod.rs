@@ -1,0 +1,70 @@
+//! The command line: one module per subcommand, and what they share.
+//!
+//! Arguments come in through clap, code runs in a [`pcm_sandbox::Session`], and everything that is
+//! written goes through [`output`]. What a run means for the shell is in [`exit`].
+
+mod doctor;
+mod exit;
+mod interrupt;
+mod join;
+mod limits;
+mod output;
+mod printer;
+mod run;
+mod source;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use exit::Failure;
+
+/// Run Python that language models write, where it can do no harm.
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true, after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  pcm-sandbox run -c '6 * 7'
+  pcm-sandbox run script.py --timeout 5s
+  pcm-sandbox doctor";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(run::RunArgs),
+    Doctor(doctor::DoctorArgs),
+    Limits(limits::LimitsArgs),
+}
+
+/// Does what the arguments of this process say.
+pub(crate) fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Run(args) => run::main(args),
+        Command::Doctor(args) => doctor::main(&args),
+        Command::Limits(args) => Ok(limits::main(&args)),
+    };
+    done.unwrap_or_else(Failure::report)
+}
+
+/// One thread: code runs on it, and nobody else is served.
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::startup(format!("cannot start the event loop: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

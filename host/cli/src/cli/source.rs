@@ -1,0 +1,51 @@
+//! Where the code comes from: `-c`, a file, or standard input.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::{self, IsTerminal as _, Read as _};
+use std::path::{Path, PathBuf};
+
+use super::exit::Failure;
+
+/// What the arguments say about the code.
+#[derive(Debug, clap::Args)]
+pub(crate) struct SourceArgs {
+    /// The file to run; `-` is standard input, which is also read when nothing else is given
+    #[arg(value_name = "FILE", conflicts_with = "code")]
+    file: Option<PathBuf>,
+
+    /// Code to run in place of a file. Given several times, all run in one session, in order, until
+    /// one fails
+    #[arg(short = 'c', value_name = "CODE", allow_hyphen_values = true)]
+    code: Vec<OsString>,
+}
+
+impl SourceArgs {
+    /// The pieces of code to run, as Python shall read them: it decides about their encoding.
+    pub(crate) fn read(self) -> Result<Vec<Vec<u8>>, Failure> {
+        match self.file {
+            None if !self.code.is_empty() => {
+                Ok(self.code.into_iter().map(OsString::into_encoded_bytes).collect())
+            }
+            None if io::stdin().is_terminal() => Err(Failure::usage(
+                "there is no code to run: name a FILE, give code with -c, or pipe it in\n\n\
+                 For more information, try 'pcm-sandbox run --help'.",
+            )),
+            Some(file) if file != Path::new("-") => match fs::read(&file) {
+                Ok(code) => Ok(vec![code]),
+                Err(error) => {
+                    Err(Failure::usage(format!("cannot read {}: {error}", file.display())))
+                }
+            },
+            _ => standard_input(),
+        }
+    }
+}
+
+fn standard_input() -> Result<Vec<Vec<u8>>, Failure> {
+    let mut code = Vec::new();
+    match io::stdin().lock().read_to_end(&mut code) {
+        Ok(_) => Ok(vec![code]),
+        Err(error) => Err(Failure::usage(format!("cannot read standard input: {error}"))),
+    }
+}

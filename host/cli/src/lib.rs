@@ -1,0 +1,48 @@
+//! Python that language models write, run where it can do no harm.
+//!
+//! This is the crate to depend on. It names the backends and joins one of them with the host's
+//! tools; code goes in by [`Session::run`], an [`ExecutionResult`] comes out, and whatever the code
+//! asks for in between arrives at a [`HostPort`].
+//!
+//! ```
+//! use pcm_sandbox::{Session, json};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), pcm_sandbox::Error> {
+//! let session = Session::builder()
+//!     .tool("math.add", "Adds two numbers", |args| async move {
+//!         Ok(json!(args["a"].as_i64().unwrap_or(0) + args["b"].as_i64().unwrap_or(0)))
+//!     })
+//!     .start()
+//!     .await?;
+//! let result = session.run("tools.math.add(a=40, b=2)").await;
+//! assert_eq!(result.value, json!(42));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A session needs a Tokio runtime around it.
+//!
+//! # Features
+//!
+//! * `wasm`: the default backend, Python for WASI under wasmtime.
+//! * `cli`: the `pcm-sandbox` command. Embedders leave it out with `default-features = false`.
+//!
+//! What must never live here: the evaluation of code (that is the guest's) and the ways to reach
+//! tools or storage (those are adapters of the host).
+
+mod backend;
+mod error;
+mod session;
+mod tools;
+
+pub use pcm_runtime_api::{
+    Capability, ErrorKind, EventSink, ExecutionError, ExecutionResult, Executor, ExecutorError,
+    HostCall, HostError, HostPort, LimitHit, LimitName, Limits, MimeBundle, Namespace, NoHost,
+    OutputStream, Payload, RunEvent, RunRequest, SessionState, Usage, ValueType,
+};
+pub use serde_json::{Value, json};
+
+pub use crate::backend::BackendKind;
+pub use crate::error::Error;
+pub use crate::session::{Session, SessionBuilder};

@@ -1,0 +1,264 @@
+//! A session: one backend, joined with the host that answers its calls.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pcm_runtime_api::{
+    Capability, ExecutionResult, Executor, HostError, HostPort, Limits, RunRequest,
+};
+use serde_json::Value;
+
+use crate::tools::{ClosureTools, Tool};
+use crate::{BackendKind, Error};
+
+/// A Python whose variables live from run to run.
+///
+/// Clones are the same session, so that one task can interrupt what another runs.
+///
+/// ```
+/// use pcm_sandbox::{Session, json};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), pcm_sandbox::Error> {
+/// let session = Session::builder().start().await?;
+/// session.run("x = 40").await;
+/// assert_eq!(session.run("x + 2").await.value, json!(42));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Session {
+    backend: BackendKind,
+    executor: Arc<dyn Executor>,
+}
+
+impl Session {
+    /// A session with the default backend, safe limits and no tools, until told otherwise.
+    pub fn builder() -> SessionBuilder {
+        SessionBuilder::default()
+    }
+
+    /// Runs code under the session's limits. Every outcome is a result, and after whatever outcome
+    /// the next run works. Dropping the future cancels the run.
+    pub async fn run(&self, code: impl Into<Vec<u8>>) -> ExecutionResult {
+        self.run_request(RunRequest::new(code)).await
+    }
+
+    /// The same, with limits of its own, or with somebody who hears what happens.
+    ///
+    /// ```
+    /// use pcm_sandbox::{RunRequest, Session};
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), pcm_sandbox::Error> {
+    /// let session = Session::builder().start().await?;
+    /// let request = RunRequest::new("while True: pass").timeout(Duration::from_millis(50));
+    /// let error = session.run_request(request).await.error;
+    /// assert_eq!(error.map(|error| error.error_type).as_deref(), Some("TimeoutError"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn run_request(&self, request: RunRequest) -> ExecutionResult {
+        self.executor.run(request).await
+    }
+
+    /// Stops the run that goes on, if one does; its result says `cancelled`.
+    pub fn interrupt(&self) {
+        self.executor.interrupt();
+    }
+
+    /// Clears the variables.
+    pub async fn reset(&self) -> Result<(), Error> {
+        Ok(self.executor.reset().await?)
+    }
+
+    /// Ends the session. Runs after it give an error of the kind `closed`. Harmless when repeated.
+    pub async fn close(&self) {
+        self.executor.close().await;
+    }
+
+    /// What its backend promises.
+    pub fn capabilities(&self) -> &'static [Capability] {
+        self.executor.capabilities()
+    }
+
+    /// Its backend.
+    pub fn backend(&self) -> BackendKind {
+        self.backend
+    }
+}
+
+/// What a session shall be like. Made by [`Session::builder`].
+#[derive(Debug, Default)]
+#[must_use = "nothing happens before `start`"]
+pub struct SessionBuilder {
+    backend: BackendKind,
+    limits: Limits,
+    timeout: Option<Duration>,
+    tools: Vec<(String, Tool)>,
+    port: Option<Arc<dyn HostPort>>,
+}
+
+impl SessionBuilder {
+    /// Runs the code behind this wall.
+    pub fn backend(mut self, backend: BackendKind) -> Self {
+        self.backend = backend;
+        self
+    }
+
+    /// Bounds every run that does not bring limits of its own.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// The longest that a run may take, in place of what the limits say.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Lets code call `tools.<name>(key=value)`; a dot in the name makes a group.
+    ///
+    /// The closure gets the keyword arguments as a JSON object; what JSON cannot say arrives as a
+    /// string (`bytes` as base64). The model that wrote the code chose them: check them. An error is
+    /// raised in the sandbox as `ToolError` with the message as it is, so it must tell no secret.
+    pub fn tool<Call, Reply>(
+        mut self,
+        name: impl Into<String>,
+        description: impl Into<String>,
+        call: Call,
+    ) -> Self
+    where
+        Call: Fn(Value) -> Reply + Send + Sync + 'static,
+        Reply: Future<Output = Result<Value, HostError>> + Send + 'static,
+    {
+        self.tools.push((name.into(), Tool::new(description.into(), call)));
+        self
+    }
+
+    /// Answers all calls of the sandbox, in place of [`tool`](Self::tool).
+    pub fn port(mut self, port: Arc<dyn HostPort>) -> Self {
+        self.port = Some(port);
+        self
+    }
+
+    /// Starts the sandbox.
+    pub async fn start(self) -> Result<Session, Error> {
+        let port = match self.port {
+            Some(_) if !self.tools.is_empty() => return Err(Error::ToolsAndPort),
+            Some(port) => port,
+            None => Arc::new(ClosureTools::new(self.tools)?),
+        };
+        let mut limits = self.limits;
+        limits.timeout = self.timeout.or(limits.timeout);
+        let executor = self.backend.executor(limits).await?;
+        executor.start(port).await?;
+        Ok(Session { backend: self.backend, executor })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pcm_runtime_api::NoHost;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn tools_and_a_port_exclude_each_other() {
+        let builder = Session::builder()
+            .tool("echo", "Gives back what it gets", |args| async move { Ok(args) })
+            .port(Arc::new(NoHost));
+        assert!(matches!(builder.start().await, Err(Error::ToolsAndPort)));
+    }
+
+    #[cfg(feature = "wasm")]
+    mod on_wasm {
+        use pcm_runtime_api::{ErrorKind, SessionState};
+        use serde_json::json;
+
+        use super::*;
+
+        async fn with_tools() -> Result<Session, Error> {
+            Session::builder()
+                .timeout(Duration::from_secs(10))
+                .tool("math.add", "Adds two numbers", |args| async move {
+                    let number = |name| {
+                        args[name].as_i64().ok_or_else(|| {
+                            HostError::new("ValueError", format!("{name} is not a whole number"))
+                        })
+                    };
+                    Ok(json!(number("a")? + number("b")?))
+                })
+                .start()
+                .await
+        }
+
+        #[tokio::test]
+        async fn a_failing_tool_can_be_caught() -> Result<(), Error> {
+            let session = with_tools().await?;
+            let code = "
+try:
+    tools.math.add(a=1)
+except ToolError as error:
+    caught = (error.original_type, str(error))
+caught";
+            assert_eq!(
+                session.run(code).await.value,
+                json!(["ValueError", "tools.call: [ValueError] b is not a whole number"])
+            );
+            Ok(())
+        }
+
+        #[tokio::test]
+        async fn an_unknown_tool_is_told_what_there_is() -> Result<(), Error> {
+            let error = with_tools().await?.run("tools.sum(a=1)").await.error;
+            assert_eq!(
+                error.map(|error| error.message).as_deref(),
+                Some(
+                    "tools.call: [ToolNotFoundError] there is no tool \"sum\"; there are: math.add"
+                )
+            );
+            Ok(())
+        }
+
+        #[tokio::test]
+        async fn code_finds_the_tools() -> Result<(), Error> {
+            let session = with_tools().await?;
+            let code = "[tools.list()[0].name, tools.math.list()[0].name, tools.search('numbers')]";
+            assert_eq!(
+                session.run(code).await.value,
+                json!(["math.add", "add", [{"name": "math.add", "description": "Adds two numbers"}]])
+            );
+            Ok(())
+        }
+
+        #[tokio::test]
+        async fn reset_clears_and_close_ends() -> Result<(), Error> {
+            let session = with_tools().await?;
+            session.run("x = 1").await;
+            session.reset().await?;
+            assert_eq!(session.run("'x' in globals()").await.value, json!(false));
+            session.close().await;
+            let result = session.run("1").await;
+            assert_eq!(result.error.map(|error| error.kind), Some(ErrorKind::Closed));
+            assert_eq!(result.session, SessionState::Lost);
+            Ok(())
+        }
+
+        #[tokio::test]
+        async fn a_clone_interrupts_the_run() -> Result<(), Error> {
+            let session = with_tools().await?;
+            let other = session.clone();
+            let request = RunRequest::new("print('started')\nwhile True: pass")
+                .on_event(move |_| other.interrupt());
+            let result = session.run_request(request).await;
+            assert_eq!(result.error.map(|error| error.kind), Some(ErrorKind::Cancelled));
+            assert!(session.capabilities().contains(&Capability::Interrupt));
+            assert_eq!(session.backend(), BackendKind::Wasm);
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,1 @@
+"""What the wasm backend adds to `pcm_guest`: modules from memory, and the port of the C glue."""

@@ -1,0 +1,115 @@
+"""Imports modules, and reads the data files of packages, from memory.
+
+This module is executed before anything but built-in and frozen modules can be imported, so it
+imports the rest where it is used.
+"""
+
+import marshal
+import sys
+
+ModuleSpec = type(sys.__spec__)
+ROOT = "/std/"
+
+_modules: dict[str, tuple[bool, bytes]] = {}
+_data: dict[str, bytes] = {}
+
+
+def install(modules: dict[str, tuple[bool, bytes]], data: dict[str, bytes]) -> None:
+    """Makes these tables the only source of modules besides those that are built in or frozen."""
+    _modules.update(modules)
+    _data.update(data)
+    built_in = [f for f in sys.meta_path if getattr(f, "__name__", "") in _KEPT_FINDERS]
+    sys.meta_path[:] = [*built_in, MemoryImporter]
+    sys.path.clear()
+    sys.path_importer_cache.clear()
+
+
+_KEPT_FINDERS = ("BuiltinImporter", "FrozenImporter")
+
+
+class Resource:
+    """A file or folder inside a package, as `importlib.resources` wants it."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self.name = path.rpartition("/")[2]
+
+    def joinpath(self, *names: object) -> "Resource":
+        return Resource("/".join([self._path, *map(str, names)]))
+
+    __truediv__ = joinpath
+
+    def is_file(self) -> bool:
+        return self._path in _data
+
+    def is_dir(self) -> bool:
+        return any(path.startswith(self._path + "/") for path in _data)
+
+    def iterdir(self):  # type: ignore[no-untyped-def]
+        start = len(self._path) + 1
+        inside = (path[start:] for path in _data if path.startswith(self._path + "/"))
+        return (self.joinpath(name) for name in sorted({rest.partition("/")[0] for rest in inside}))
+
+    def read_bytes(self) -> bytes:
+        try:
+            return _data[self._path]
+        except KeyError:
+            raise FileNotFoundError(2, "No such file or directory", self._path) from None
+
+    def read_text(self, encoding: str | None = None, errors: str = "strict") -> str:
+        return self.read_bytes().decode(encoding or "utf-8", errors)
+
+    def open(self, mode="r", encoding=None, errors="strict", **_buffering):  # type: ignore[no-untyped-def]
+        import io
+
+        content = io.BytesIO(self.read_bytes())
+        return content if "b" in mode else io.TextIOWrapper(content, encoding or "utf-8", errors)
+
+
+class ResourceReader:
+    """Gives `importlib.resources` the root of a package."""
+
+    def __init__(self, package: str) -> None:
+        self._package = package
+
+    def files(self) -> Resource:
+        return Resource(self._package.replace(".", "/"))
+
+
+class MemoryImporter:
+    """Finder and loader of the modules in memory."""
+
+    @classmethod
+    def find_spec(cls, name: str, path: object = None, target: object = None):  # type: ignore[no-untyped-def]
+        entry = _modules.get(name)
+        if entry is None:
+            return None
+        return ModuleSpec(name, cls, origin=ROOT + name.replace(".", "/"), is_package=entry[0])
+
+    @staticmethod
+    def create_module(spec: object) -> None:
+        return None
+
+    @classmethod
+    def exec_module(cls, module) -> None:  # type: ignore[no-untyped-def]
+        exec(cls.get_code(module.__spec__.name), module.__dict__)
+
+    @classmethod
+    def get_code(cls, name: str):  # type: ignore[no-untyped-def]
+        return marshal.loads(_modules[name][1])
+
+    @staticmethod
+    def get_source(name: str) -> None:
+        return None
+
+    @staticmethod
+    def is_package(name: str) -> bool:
+        return _modules[name][0]
+
+    @staticmethod
+    def get_data(path: str) -> bytes:
+        return Resource(path.removeprefix(ROOT)).read_bytes()
+
+    @staticmethod
+    def get_resource_reader(name: str) -> ResourceReader:
+        return ResourceReader(name)

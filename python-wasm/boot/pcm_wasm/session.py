@@ -1,0 +1,74 @@
+"""The session of the snapshot: common modules imported, the evaluator ready and warm."""
+
+import gc
+import importlib
+from types import SimpleNamespace
+
+import _pcm_host
+from pcm_guest import Guest
+from pcm_guest.port import OutputLimitError
+
+__all__ = ["OutputLimitError", "run"]
+
+# What model-written code imports most, so that a session does not wait for it.
+PRELOADED = """
+    abc argparse array ast asyncio base64 bisect calendar collections contextlib copy csv dataclasses
+    datetime decimal difflib enum fractions functools glob hashlib heapq html importlib.resources
+    inspect io itertools json logging math operator os pathlib pickle pprint queue random re secrets
+    shutil statistics string struct tempfile textwrap threading time traceback types typing
+    unicodedata urllib.parse uuid warnings zlib zoneinfo
+""".split()
+
+REHEARSAL = [
+    b"1 + 1",
+    b"x = 40\nprint('hi'); x + 2",
+    b"import json\njson.dumps([i * i for i in range(10)])",
+    b"[1, 2.5, 'a', {'k': (1, 2)}]",
+    b"1 / 0",
+    b"def broken(",
+    b"tools.a.b(x=1)",
+    b"import asyncio\nawait asyncio.gather(tools.a(x=1), tools.a(x=2))",
+    b"b'bytes'",
+]
+OPTIONS = b'{"repr":true,"value_bytes":1000,"recursion":1000}'
+
+
+class RehearsalHost:
+    """Answers while the snapshot is made: there is no host yet."""
+
+    REPLY = b'{"ok":true,"value":1}'
+
+    def __init__(self) -> None:
+        self._submitted: list[int] = []
+
+    def call(self, request: bytes) -> bytes:
+        return self.REPLY
+
+    def submit(self, request: bytes) -> int:
+        self._submitted.append(len(self._submitted) + 1)
+        return self._submitted[-1]
+
+    def poll(self, timeout: float | None) -> tuple[int, bytes] | None:
+        return (self._submitted.pop(0), self.REPLY) if self._submitted else None
+
+    def emit(self, channel: int, data: bytes) -> None:
+        return None
+
+
+def _use(host: object) -> None:
+    """Binds the host's functions into the port: no lookup or wrapper on the way to it."""
+    for name in ("call", "submit", "poll", "emit"):
+        setattr(_port, name, getattr(host, name))
+
+
+for _module in PRELOADED:
+    importlib.import_module(_module)
+_port = SimpleNamespace()
+_use(RehearsalHost())
+_guest = Guest(_port)
+_guest.install()
+_guest.rehearse(REHEARSAL, OPTIONS)
+_use(_pcm_host)
+run = _guest.run
+gc.collect()
+gc.freeze()

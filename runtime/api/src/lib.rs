@@ -1,0 +1,34 @@
+//! The contracts between a host, a sandbox wall, and the code inside it.
+//!
+//! What lives here: [`Executor`] (a wall that runs code), [`HostPort`] (everything that sandboxed
+//! code may ask for), and what passes between them: [`RunRequest`] in, [`RunEvent`]s while code
+//! runs, [`ExecutionResult`] out, [`Limits`] around it. Every crate of the workspace depends on this
+//! one and this one on none.
+//!
+//! What must never live here: I/O, a runtime, or anything that only one backend needs.
+//!
+//! ```
+//! use pcm_runtime_api::{Limits, RunRequest};
+//! use std::time::Duration;
+//!
+//! let request = RunRequest::new("x = 40; x + 2").timeout(Duration::from_secs(5));
+//! assert_eq!(request.limits_over(&Limits::default()).timeout, Some(Duration::from_secs(5)));
+//! ```
+
+mod capability;
+mod executor;
+mod host;
+mod limits;
+mod payload;
+mod result;
+mod run;
+
+pub use capability::Capability;
+pub use executor::{DepsReport, Executor, ExecutorError};
+pub use host::{HostCall, HostError, HostPort, Namespace, NoHost, UnknownNamespace};
+pub use limits::{LimitName, Limits};
+pub use payload::{Payload, ValueType};
+pub use result::{
+    ErrorKind, ExecutionError, ExecutionResult, LimitHit, MimeBundle, SessionState, Usage,
+};
+pub use run::{EventSink, OutputStream, RunEvent, RunRequest};

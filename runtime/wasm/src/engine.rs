@@ -1,0 +1,192 @@
+//! What all sessions of a process share.
+
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use std::{fmt, io};
+
+use pcm_python_wasm::{ImageInfo, engine_config};
+use pcm_runtime_api::Limits;
+use wasmtime::{
+    Enabled, Engine, InstanceAllocationStrategy, InstancePre, Linker, Module,
+    PoolingAllocationConfig,
+};
+
+use crate::image;
+use crate::imports::{self, GuestState};
+use crate::instance::Instance;
+use crate::ticker::Ticker;
+
+/// The sessions that an engine has room for. Room is address space, 4 GiB each, not memory.
+const SESSIONS: u32 = 1_000;
+/// Dirty memory of an ended session that is cleaned in place, for the next session to start without
+/// page faults. A small session dirties less than a megabyte; what is beyond goes back to the system.
+const KEPT_BYTES: usize = 2 << 20;
+/// Ended sessions whose place is kept warm.
+const WARM_PLACES: u32 = 16;
+
+/// The compiled image and the places for its instances. Clones share one engine.
+#[derive(Clone)]
+pub struct WasmEngine(Arc<Shared>);
+
+struct Shared {
+    image: InstancePre<GuestState>,
+    ticker: Ticker,
+    info: EngineInfo,
+    smallest_memory: u64,
+}
+
+/// Why there is no engine.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// The image could not be unpacked.
+    #[error("the Python image cannot be unpacked: {0}")]
+    Image(#[from] io::Error),
+    /// The engine refused its configuration or the image.
+    #[error("the wasm engine cannot be started: {0}")]
+    Engine(String),
+}
+
+impl From<wasmtime::Error> for EngineError {
+    fn from(error: wasmtime::Error) -> Self {
+        Self::Engine(format!("{error:#}"))
+    }
+}
+
+/// What an engine is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EngineInfo {
+    /// The version of Python.
+    pub python: String,
+    /// The version of wasmtime.
+    pub wasmtime: String,
+    /// The beginning of the image's hash.
+    pub image: String,
+    /// Where the unpacked image lies; None when it is in memory only.
+    pub image_file: Option<PathBuf>,
+    /// How places for sessions are found.
+    pub allocation: Allocation,
+}
+
+/// How places for sessions are found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Allocation {
+    /// From a pool that is laid out in advance.
+    Pooling,
+    /// One by one: address space is short.
+    OnDemand,
+}
+
+impl fmt::Display for Allocation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Pooling => "pooling",
+            Self::OnDemand => "on-demand",
+        })
+    }
+}
+
+impl WasmEngine {
+    /// The engine of this process; the first caller makes it.
+    pub fn shared() -> Result<Self, EngineError> {
+        static SHARED: OnceLock<WasmEngine> = OnceLock::new();
+        if let Some(engine) = SHARED.get() {
+            return Ok(engine.clone());
+        }
+        // Two first callers may both make one; the second is dropped.
+        let engine = Self::new()?;
+        Ok(SHARED.get_or_init(|| engine).clone())
+    }
+
+    /// Another engine.
+    pub fn new() -> Result<Self, EngineError> {
+        let description = image::info()?;
+        let unpacked = image::open(&description)?;
+        let (engine, allocation) = make_engine()?;
+        // SAFETY: `image::open` has compared the file's hash with the one that was compiled in
+        // beside the image: it is what `Engine::precompile_module` gave when this program was
+        // built. It lies in a folder that only this user can write, under a name made of its hash,
+        // and is replaced by renaming, never written in place; so it does not change while mapped.
+        let module = unsafe { Module::deserialize_open_file(&engine, unpacked.file) }?;
+        let mut linker = Linker::new(&engine);
+        imports::define(&mut linker)?;
+        let smallest_memory = smallest_memory(&module);
+        let image = linker.instantiate_pre(&module)?;
+        let info = EngineInfo::new(&description, unpacked.path, allocation);
+        let ticker = Ticker::start(&engine)?;
+        Ok(Self(Arc::new(Shared { image, ticker, info, smallest_memory })))
+    }
+
+    /// What this engine is made of.
+    pub fn info(&self) -> &EngineInfo {
+        &self.0.info
+    }
+
+    pub(crate) fn ticker(&self) -> &Ticker {
+        &self.0.ticker
+    }
+
+    /// A fresh interpreter, or why there is none.
+    pub(crate) async fn instantiate(&self, limits: &Limits) -> Result<Instance, String> {
+        if limits.memory_bytes < self.0.smallest_memory {
+            return Err(format!(
+                "a memory limit of {} bytes is less than the {} bytes that Python starts with",
+                limits.memory_bytes, self.0.smallest_memory
+            ));
+        }
+        Instance::new(&self.0.image, limits).await.map_err(|error| format!("{error:#}"))
+    }
+}
+
+impl fmt::Debug for WasmEngine {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("WasmEngine").field("info", &self.0.info).finish_non_exhaustive()
+    }
+}
+
+impl EngineInfo {
+    fn new(image: &ImageInfo, image_file: Option<PathBuf>, allocation: Allocation) -> Self {
+        Self {
+            python: image.python.clone(),
+            wasmtime: image.wasmtime.clone(),
+            image: image.blake3.chars().take(12).collect(),
+            image_file,
+            allocation,
+        }
+    }
+}
+
+/// With a pool if there is address space for one; with pages kept warm if the system can say which
+/// are dirty (Linux 6.7), because cleaning all of them would cost milliseconds.
+fn make_engine() -> Result<(Engine, Allocation), EngineError> {
+    for dirty_pages in [Enabled::Yes, Enabled::No] {
+        let mut config = engine_config();
+        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(dirty_pages)));
+        if let Ok(engine) = Engine::new(&config) {
+            return Ok((engine, Allocation::Pooling));
+        }
+    }
+    Ok((Engine::new(&engine_config())?, Allocation::OnDemand))
+}
+
+fn pool(dirty_pages: Enabled) -> PoolingAllocationConfig {
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_core_instances(SESSIONS)
+        .total_memories(SESSIONS)
+        .total_tables(SESSIONS)
+        .total_stacks(SESSIONS)
+        .table_elements(20_000)
+        .max_memory_size(4 << 30)
+        .max_unused_warm_slots(WARM_PLACES);
+    if matches!(dirty_pages, Enabled::Yes) {
+        pool.linear_memory_keep_resident(KEPT_BYTES).table_keep_resident(KEPT_BYTES);
+    }
+    pool.pagemap_scan(dirty_pages);
+    pool
+}
+
+fn smallest_memory(module: &Module) -> u64 {
+    let memory = module.exports().find_map(|export| export.ty().memory().cloned());
+    memory.map_or(0, |memory| memory.minimum().saturating_mul(memory.page_size()))
+}

@@ -1,0 +1,201 @@
+//! The embedded image, unpacked once and then mapped.
+//!
+//! Mapping compiled code is trusting it: a file that is not the image to the last bit must never
+//! reach the engine. So the file lies in a folder that only the user can write, and its hash is
+//! checked before it is used; a note beside it remembers which file (device, number, size, times)
+//! was checked, because hashing 46 MB costs more than everything else that a start does.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read as _, Seek as _, Write};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use pcm_python_wasm::{ImageInfo, cache_root};
+use rustix::fs::{MemfdFlags, memfd_create};
+
+/// Zstandard, level 15.
+static PACKED: &[u8] = include_bytes!(env!("PCM_IMAGE"));
+static INFO: &str = include_str!(env!("PCM_IMAGE_INFO"));
+
+/// Where the image came from.
+#[derive(Debug)]
+pub(crate) struct Unpacked {
+    pub(crate) file: File,
+    /// None when the cache cannot be written and the image is in memory only.
+    pub(crate) path: Option<PathBuf>,
+}
+
+/// What is known of the embedded image.
+pub(crate) fn info() -> io::Result<ImageInfo> {
+    Ok(serde_json::from_str(INFO)?)
+}
+
+/// The image as a file that was checked.
+pub(crate) fn open(info: &ImageInfo) -> io::Result<Unpacked> {
+    match cache_root().and_then(|root| open_in(&root.join("engine"), info)) {
+        Ok((file, path)) => Ok(Unpacked { file, path: Some(path) }),
+        // A read-only or missing home is no reason not to start: a tenth of a second each time.
+        Err(_) => {
+            let mut file = File::from(memfd_create(c"pcm-python", MemfdFlags::CLOEXEC)?);
+            unpack(&mut file, info)?;
+            Ok(Unpacked { file, path: None })
+        }
+    }
+}
+
+fn open_in(folder: &Path, info: &ImageInfo) -> io::Result<(File, PathBuf)> {
+    private_folder(folder)?;
+    let path = folder.join(format!("python-{}.cwasm", &info.blake3[..32]));
+    if let Some(file) = open_checked(&path, info)? {
+        return Ok((file, path));
+    }
+    let mut fresh = tempfile_in(folder)?;
+    unpack(&mut fresh.0, info)?;
+    fresh.0.sync_all()?;
+    fs::rename(&fresh.1, &path)?;
+    open_checked(&path, info)?
+        .map(|file| (file, path))
+        .ok_or_else(|| io::Error::other("the image changed while it was unpacked"))
+}
+
+/// Makes the folder, or refuses one that others could write.
+fn private_folder(folder: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let metadata = fs::symlink_metadata(folder)?;
+    if metadata.is_dir() && is_private(&metadata) {
+        return Ok(());
+    }
+    Err(io::Error::other(format!("{} can be written by others", folder.display())))
+}
+
+fn is_private(metadata: &fs::Metadata) -> bool {
+    metadata.uid() == rustix::process::geteuid().as_raw() && metadata.mode() & 0o022 == 0
+}
+
+/// The file at `path` if it is the image; None if it is missing or anything else.
+fn open_checked(path: &Path, info: &ImageInfo) -> io::Result<Option<File>> {
+    let no_follow = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
+    let mut file = match OpenOptions::new().read(true).custom_flags(no_follow).open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let metadata = file.metadata()?;
+    if !metadata.is_file() || !is_private(&metadata) || metadata.len() != info.size {
+        return Ok(None);
+    }
+    let note = path.with_extension("checked");
+    let identity = identity(&metadata);
+    if fs::read_to_string(&note).is_ok_and(|checked| checked == identity) {
+        return Ok(Some(file));
+    }
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(&mut file)?;
+    if hasher.finalize().to_hex().as_str() != info.blake3 {
+        return Ok(None);
+    }
+    fs::write(&note, identity)?;
+    Ok(Some(file))
+}
+
+/// Changes whenever the file's content is changed: nobody but root can set the change time.
+fn identity(metadata: &fs::Metadata) -> String {
+    let (seconds, nanoseconds) = (metadata.ctime(), metadata.ctime_nsec());
+    format!(
+        "{} {} {} {} {} {seconds} {nanoseconds}",
+        metadata.dev(),
+        metadata.ino(),
+        metadata.len(),
+        metadata.mtime(),
+        metadata.mtime_nsec(),
+    )
+}
+
+fn tempfile_in(folder: &Path) -> io::Result<(File, PathBuf)> {
+    let path = folder.join(format!("unpacking-{}", std::process::id()));
+    let mut options = OpenOptions::new();
+    Ok((options.read(true).write(true).create(true).truncate(true).mode(0o600).open(&path)?, path))
+}
+
+fn unpack(into: &mut File, info: &ImageInfo) -> io::Result<()> {
+    let mut decoder = zstd::Decoder::new(PACKED)?.take(info.size + 1);
+    let mut hashed = Hashed { inner: &mut *into, hasher: blake3::Hasher::new() };
+    io::copy(&mut decoder, &mut hashed)?;
+    if hashed.hasher.finalize().to_hex().as_str() != info.blake3 {
+        return Err(io::Error::other("the embedded image is damaged: build pcm-sandbox again"));
+    }
+    into.rewind()
+}
+
+struct Hashed<W> {
+    inner: W,
+    hasher: blake3::Hasher,
+}
+
+impl<W: Write> Write for Hashed<W> {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        let written = self.inner.write(data)?;
+        self.hasher.update(&data[..written]);
+        Ok(written)
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    fn changed_byte(path: &Path) -> io::Result<()> {
+        let mut content = fs::read(path)?;
+        content[12_345] ^= 1;
+        fs::remove_file(path)?;
+        fs::write(path, content)?;
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600))
+    }
+
+    #[test]
+    fn the_file_is_unpacked_once() -> io::Result<()> {
+        let (folder, info) = (tempfile::tempdir()?, info()?);
+        let (_, path) = open_in(&folder.path().join("engine"), &info)?;
+        let first = fs::metadata(&path)?;
+        let (file, _) = open_in(&folder.path().join("engine"), &info)?;
+        assert_eq!(file.metadata()?.ino(), first.ino());
+        Ok(())
+    }
+
+    #[test]
+    fn a_changed_file_is_replaced_before_it_is_used() -> io::Result<()> {
+        let (folder, info) = (tempfile::tempdir()?, info()?);
+        let (_, path) = open_in(folder.path(), &info)?;
+        changed_byte(&path)?;
+        assert!(open_checked(&path, &info)?.is_none());
+        let (file, _) = open_in(folder.path(), &info)?;
+        let mut hasher = blake3::Hasher::new();
+        hasher.update_reader(file)?;
+        assert_eq!(hasher.finalize().to_hex().as_str(), info.blake3);
+        Ok(())
+    }
+
+    #[test]
+    fn a_file_of_another_length_and_a_link_are_refused() -> io::Result<()> {
+        let (folder, info) = (tempfile::tempdir()?, info()?);
+        let path = folder.path().join("short.cwasm");
+        fs::write(&path, b"short")?;
+        assert!(open_checked(&path, &info)?.is_none());
+        let link = folder.path().join("link.cwasm");
+        std::os::unix::fs::symlink(&path, &link)?;
+        assert!(open_checked(&link, &info).is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn a_folder_that_others_can_write_is_refused() -> io::Result<()> {
+        let (folder, info) = (tempfile::tempdir()?, info()?);
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777))?;
+        assert!(open_in(folder.path(), &info).is_err());
+        Ok(())
+    }
+}

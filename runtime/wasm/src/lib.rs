@@ -1,0 +1,23 @@
+//! The wasm wall: CPython for WASI under wasmtime, in this process.
+//!
+//! A [`WasmEngine`] holds what all sessions share: the compiled image, mapped copy-on-write, and the
+//! pool of places for instances. A [`WasmSandbox`] is one session: an instance of the image, in which
+//! `pcm_guest` runs. In: a run request. Out: its result, and calls to the session's port.
+//!
+//! The wall is the linear memory and the imports in `imports.rs`; there is no other way out. The
+//! instance has no files and no network. Everything about evaluation lives in `pcm_guest`, everything
+//! about output, calls and results in `runtime/guest`.
+//!
+//! What must never live here: tools, storage, policy. The port has them.
+
+mod control;
+mod engine;
+mod image;
+mod imports;
+mod instance;
+mod sandbox;
+mod ticker;
+mod wasi;
+
+pub use engine::{Allocation, EngineError, EngineInfo, WasmEngine};
+pub use sandbox::WasmSandbox;

@@ -1,0 +1,26 @@
+//! One suite of given/when/then cases, run over every backend.
+//!
+//! What lives here: the cases as data (`cases/*.toml`), their model and loading ([`case`]), what a
+//! step expects and how that is compared with a result ([`expect`]), and the one runner that drives
+//! any [`Backend`] through a case ([`runner`]), with a [`MemoryHost`] behind the port.
+//!
+//! What must never live here: anything that one backend needs. A backend that cannot do what a case
+//! says is excepted in the case itself, with a reason.
+//!
+//! In: the files under `cases/`. Out: a [`Verdict`], or a [`Failure`] that names the case, the step,
+//! what was expected and what came. `tests/conformance.rs` makes one test of each case and backend.
+//!
+//! To add a case, copy one. [`case::Case`], [`case::Step`] and [`expect::Expectation`] say which keys
+//! there are; a key that they do not know is an error with its line.
+
+pub mod case;
+pub mod expect;
+mod load;
+mod memory_host;
+pub mod runner;
+
+pub use case::{Case, Step};
+pub use expect::{Expectation, Mismatch};
+pub use load::load_cases;
+pub use memory_host::MemoryHost;
+pub use runner::{Backend, Failure, Verdict, run_case};
