@@ -4,8 +4,8 @@
  * submit, poll, take, emit. All data are bytes in linear memory; what they mean is the business of
  * pcm_guest. Python reaches the imports through the built-in module `_pcm_host`.
  */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
+#include "pcm_glue.h"
+
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -223,6 +223,8 @@ EXPORT("pcm_init") void pcm_init(void)
         fail("boot.py defines no run or no OutputLimitError");
     if (!pcm_buffer(1 << 16))
         fail("no memory for the buffer");
+    pcm_make_immortal();
+    pcm_gather_free_memory();
     fflush(NULL);
     if (__wasilibc_reset_preopens)
         __wasilibc_reset_preopens();

@@ -2,8 +2,8 @@
 
 use wasmtime::Config;
 
-/// CPython's own recursion limits stop at about a third of this.
-const WASM_STACK_BYTES: usize = 3 << 20;
+/// Enough for the 10 000 levels of recursion through C code that `Limits::recursion` grants.
+const WASM_STACK_BYTES: usize = 16 << 20;
 
 /// The stack that guest code and the host functions it calls run on. The difference belongs to the
 /// host: were the two equal, deep guest recursion would overflow in host code and abort the process.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use pcm_runtime_api::{Executor, ExecutorError, Limits};
+use pcm_runtime_api::{Executor, Limits};
 use serde::Serialize;
 
 use crate::Error;
@@ -75,6 +75,10 @@ impl BackendKind {
     }
 
     /// A session of this backend that has not been started yet.
+    #[cfg_attr(
+        not(feature = "wasm"),
+        expect(clippy::unused_async, reason = "a build without backends has nothing to wait for")
+    )]
     pub(crate) async fn executor(self, limits: Limits) -> Result<Arc<dyn Executor>, Error> {
         match self {
             #[cfg(feature = "wasm")]
@@ -91,6 +95,7 @@ impl BackendKind {
 /// to do on a thread that other tasks wait for.
 #[cfg(feature = "wasm")]
 async fn wasm(limits: Limits) -> Result<Arc<dyn Executor>, Error> {
+    use pcm_runtime_api::ExecutorError;
     use pcm_runtime_wasm::{WasmEngine, WasmSandbox};
 
     let failed = |reason: String| ExecutorError::Startup { backend: "wasm", reason };

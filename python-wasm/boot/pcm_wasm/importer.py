@@ -7,7 +7,15 @@ imports the rest where it is used.
 import marshal
 import sys
 
-ModuleSpec = type(sys.__spec__)
+TYPE_CHECKING = False  # as in typing, which cannot be imported yet
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from importlib.machinery import ModuleSpec
+    from io import BytesIO, TextIOWrapper
+    from types import CodeType, ModuleType
+else:
+    ModuleSpec = type(sys.__spec__)
+
 ROOT = "/std/"
 
 _modules: dict[str, tuple[bool, bytes]] = {}
@@ -45,7 +53,7 @@ class Resource:
     def is_dir(self) -> bool:
         return any(path.startswith(self._path + "/") for path in _data)
 
-    def iterdir(self):  # type: ignore[no-untyped-def]
+    def iterdir(self) -> "Iterator[Resource]":
         start = len(self._path) + 1
         inside = (path[start:] for path in _data if path.startswith(self._path + "/"))
         return (self.joinpath(name) for name in sorted({rest.partition("/")[0] for rest in inside}))
@@ -59,8 +67,14 @@ class Resource:
     def read_text(self, encoding: str | None = None, errors: str = "strict") -> str:
         return self.read_bytes().decode(encoding or "utf-8", errors)
 
-    def open(self, mode="r", encoding=None, errors="strict", **_buffering):  # type: ignore[no-untyped-def]
-        import io
+    def open(
+        self,
+        mode: str = "r",
+        encoding: str | None = None,
+        errors: str = "strict",
+        **_buffering: object,
+    ) -> "BytesIO | TextIOWrapper":
+        import io  # noqa: PLC0415 (see above)
 
         content = io.BytesIO(self.read_bytes())
         return content if "b" in mode else io.TextIOWrapper(content, encoding or "utf-8", errors)
@@ -80,23 +94,31 @@ class MemoryImporter:
     """Finder and loader of the modules in memory."""
 
     @classmethod
-    def find_spec(cls, name: str, path: object = None, target: object = None):  # type: ignore[no-untyped-def]
+    def find_spec(
+        cls, name: str, path: object = None, target: object = None
+    ) -> "ModuleSpec | None":
         entry = _modules.get(name)
         if entry is None:
             return None
-        return ModuleSpec(name, cls, origin=ROOT + name.replace(".", "/"), is_package=entry[0])
+        return ModuleSpec(
+            name,
+            cls,  # type: ignore[arg-type]  # the class itself is the loader
+            origin=ROOT + name.replace(".", "/"),
+            is_package=entry[0],
+        )
 
     @staticmethod
     def create_module(spec: object) -> None:
         return None
 
     @classmethod
-    def exec_module(cls, module) -> None:  # type: ignore[no-untyped-def]
-        exec(cls.get_code(module.__spec__.name), module.__dict__)
+    def exec_module(cls, module: "ModuleType") -> None:
+        exec(cls.get_code(module.__spec__.name), module.__dict__)  # type: ignore[union-attr]
 
     @classmethod
-    def get_code(cls, name: str):  # type: ignore[no-untyped-def]
-        return marshal.loads(_modules[name][1])
+    def get_code(cls, name: str) -> "CodeType":
+        code: CodeType = marshal.loads(_modules[name][1])
+        return code
 
     @staticmethod
     def get_source(name: str) -> None:

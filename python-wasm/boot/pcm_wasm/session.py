@@ -12,11 +12,11 @@ __all__ = ["OutputLimitError", "run"]
 
 # What model-written code imports most, so that a session does not wait for it.
 PRELOADED = """
-    abc argparse array ast asyncio base64 bisect calendar collections contextlib copy csv dataclasses
-    datetime decimal difflib enum fractions functools glob hashlib heapq html importlib.resources
-    inspect io itertools json logging math operator os pathlib pickle pprint queue random re secrets
-    shutil statistics string struct tempfile textwrap threading time traceback types typing
-    unicodedata urllib.parse uuid warnings zlib zoneinfo
+    abc argparse array ast asyncio base64 bisect calendar collections contextlib copy csv
+    dataclasses datetime decimal difflib enum fractions functools glob hashlib heapq html
+    importlib.resources inspect io itertools json logging math operator os pathlib pickle pprint
+    queue random re secrets shutil statistics string struct tempfile textwrap threading time
+    traceback types typing unicodedata urllib.parse uuid warnings zlib zoneinfo
 """.split()
 
 REHEARSAL = [

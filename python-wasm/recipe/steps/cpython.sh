@@ -19,8 +19,11 @@ do_configure() {
   rm -rf "$BUILD"; mkdir -p "$BUILD"; cd "$BUILD"
   python_env
   # a relative path: what is compiled then does not depend on where the cache is
+  # pymalloc (off by default for WASI) keeps a session's objects on pages of their own; without mmap,
+  # which is emulated and would clear every arena, it takes them from malloc
   "../src/python$PY/configure" --host=wasm32-wasip1 --build="$(uname -m)-linux-gnu" \
-    --with-build-python="$PYTHON" --with-suffix=.wasm --disable-test-modules --with-ensurepip=no
+    --with-build-python="$PYTHON" --with-suffix=.wasm --with-pymalloc --disable-test-modules \
+    --with-ensurepip=no ac_cv_func_mmap=no
   if grep -q '#define Py_DEBUG' pyconfig.h; then die "configure made a debug build"; fi
 }
 

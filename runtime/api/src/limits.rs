@@ -154,7 +154,7 @@ impl fmt::Display for LimitName {
 /// A size in the largest unit that divides it.
 fn bytes(size: u64) -> String {
     for (unit, shift) in [("GiB", 30), ("MiB", 20), ("KiB", 10)] {
-        if size >= 1 << shift && size % (1 << shift) == 0 {
+        if size >= 1 << shift && size.is_multiple_of(1 << shift) {
             return format!("{} {unit}", size >> shift);
         }
     }

@@ -7,18 +7,14 @@ the namespaces it could also do by writing such frames itself; the host decides 
 
 from __future__ import annotations
 
-import json
 from asyncio import events
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 from pcm_guest import errors
-from pcm_guest.encoding import decode, encode
+from pcm_guest.encoding import decode, encode, from_json, types_field
 from pcm_guest.loop import Loops, PortLoop
 from pcm_guest.port import Port
-
-_loads = json.loads
-_quote = json.encoder.encode_basestring
 
 Shape = Callable[[Any], Any]
 """What is done to a reply's value before the caller sees it."""
@@ -73,13 +69,13 @@ class HostFunction:
         self._arguments = arguments
         self._shape = shape
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         value = self._host.call(self._namespace, self._op, self._arguments(*args, **kwargs))
         return value if self._shape is None else self._shape(value)
 
     call_sync = __call__
 
-    async def call_async(self, *args: Any, **kwargs: Any) -> Any:
+    async def call_async(self, /, *args: Any, **kwargs: Any) -> Any:
         """The same as a plain call, but awaitable."""
         arguments = self._arguments(*args, **kwargs)
         value = await self._host.call_async(self._namespace, self._op, arguments)
@@ -91,18 +87,18 @@ class HostFunction:
 
 def _request(namespace: str, op: str, args: dict[str, Any]) -> bytes:
     text, types = encode(args)
-    beside = f',"types":{json.dumps(types)}' if types else ""
-    frame = f'{{"namespace":{_quote(namespace)},"op":{_quote(op)},"args":{text}{beside}}}'
+    # The two names are this package's own words: nothing in them needs an escape.
+    frame = f'{{"namespace":"{namespace}","op":"{op}","args":{text}{types_field(types)}}}'
     return frame.encode()
 
 
 def _answer(reply: bytes, namespace: str, op: str) -> Any:
     try:
-        frame = _loads(reply)
+        frame = from_json(reply.decode())
         if frame["ok"]:
             types = frame.get("types")
             return decode(frame["value"], types) if types else frame["value"]
         error_type, message = frame["type"], frame["message"]
-    except (ValueError, LookupError, TypeError) as error:
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise errors.RPCTransportError(f"malformed reply to {namespace}.{op}: {error}") from None
     raise errors.BY_NAMESPACE[namespace](op, message, error_type)

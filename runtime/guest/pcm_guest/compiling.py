@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
-import linecache
+import io
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from linecache import cache as _lines
 from types import CodeType
 from typing import Any
 
@@ -47,11 +47,14 @@ class Program:
 
 def compile_program(source: bytes, filename: str) -> Program:
     """Parses and compiles. The value is that of the last top-level expression, if the source ends
-    in one. Raises whatever Python raises for source that does not compile."""
-    _remember_source(source, filename)
-    tree = compile(source, filename, "exec", ast.PyCF_ONLY_AST | _FLAGS, dont_inherit=True)
-    assert isinstance(tree, ast.Module)
-    if b"await" in source or b"async" in source:
+    in one. Raises whatever Python raises for source that does not compile.
+
+    The source is text in UTF-8: a coding cookie in it means nothing.
+    """
+    text = source.decode("utf-8-sig")
+    _remember_source(text, filename)
+    tree = _parse(text, filename)
+    if "await" in text or "async" in text:
         rewrite(tree)
     last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
     body = compile(tree, filename, "exec", _FLAGS, dont_inherit=True) if tree.body else None
@@ -68,10 +71,8 @@ Workflow = Callable[..., Coroutine[Any, Any, Any]]
 def compile_workflow(name: str, source: str, scope: dict[str, Any]) -> Workflow:
     """Executes a workflow's module in `scope` and gives its `run` coroutine function."""
     filename = f"<workflow {name}>"
-    encoded = source.encode("utf-8", "replace")
-    _remember_source(encoded, filename)
-    tree = compile(encoded, filename, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
-    assert isinstance(tree, ast.Module)
+    _remember_source(source, filename)
+    tree = _parse(source, filename)
     rewrite(tree)
     exec(compile(tree, filename, "exec", dont_inherit=True), scope)
     run: Workflow | None = scope.get("run")
@@ -80,13 +81,37 @@ def compile_workflow(name: str, source: str, scope: dict[str, Any]) -> Workflow:
     return run
 
 
-def _remember_source(source: bytes, filename: str) -> None:
+def _parse(text: str, filename: str) -> ast.Module:
+    tree = compile(text, filename, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
+    assert isinstance(tree, ast.Module)
+    return tree
+
+
+_MAX_SOURCES = 500
+_MAX_LINE = 1000  # a traceback may show the same line a thousand times
+_remembered: dict[str, None] = {}
+"""The names of the sources that are kept, the oldest first."""
+
+
+def _remember_source(text: str, filename: str) -> None:
     """Lets tracebacks and `inspect` show the lines."""
-    try:
-        text = source.decode()
-    except UnicodeDecodeError:
-        try:
-            text = importlib.util.decode_source(source)
-        except (SyntaxError, UnicodeDecodeError):
-            return  # compile() will say what is wrong with it
-    linecache.cache[filename] = (len(text), None, text.splitlines(True), filename)
+    lines = [
+        line if len(line) <= _MAX_LINE else f"{line[:_MAX_LINE]}…\n"
+        for line in io.StringIO(text, newline=None)  # not splitlines(): Python knows fewer ends
+    ]
+    _lines[filename] = (len(text), None, lines, filename)
+    _remembered.pop(filename, None)
+    _remembered[filename] = None
+    if len(_remembered) > _MAX_SOURCES:
+        _forget(next(iter(_remembered)))
+
+
+def forget_sources() -> None:
+    """Forgets the source of all runs and workflows."""
+    for filename in list(_remembered):
+        _forget(filename)
+
+
+def _forget(filename: str) -> None:
+    _remembered.pop(filename)
+    _lines.pop(filename, None)

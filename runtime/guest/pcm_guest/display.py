@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import base64
-import builtins
 from typing import Any
 
-from pcm_guest.encoding import to_frame
+from pcm_guest.encoding import encode
 from pcm_guest.port import DISPLAY, Port
 from pcm_guest.tracebacks import safe_repr
 
@@ -22,44 +21,41 @@ _METHODS = {
 _TEXT_LIMIT = 10_000
 
 
-def rich_forms(value: Any) -> dict[str, Any]:
-    """The MIME bundle of a value by IPython's conventions, without the plain text. Bytes are
-    base64. Empty for a value that has no rich form."""
+def rich_forms(value: Any) -> dict[str, str]:
+    """The MIME bundle of a value by IPython's conventions, each form as JSON text, without the
+    plain text. Bytes are base64. Empty for a value that has no rich form."""
     kind = type(value)
-    bundle: dict[str, Any] = {}
-    whole = getattr(kind, "_repr_mimebundle_", None)
-    if whole is not None:
-        bundle.update(_mime_bundle(whole, value))
+    bundle: dict[str, str] = {}
+    whole = _form(kind, "_repr_mimebundle_", value)
+    if isinstance(whole, tuple) and whole:
+        whole = whole[0]
+    if isinstance(whole, dict):
+        for mime, form in whole.items():
+            _add(bundle, mime, form)
     for name, mime in _METHODS.items():
-        method = getattr(kind, name, None)
-        if method is not None and mime not in bundle:
-            form = _call(method, value)
-            if form is not None:
-                bundle[mime] = _as_json(form)
+        if mime not in bundle:
+            _add(bundle, mime, _form(kind, name, value))
     return bundle
 
 
-def _mime_bundle(method: Any, value: Any) -> dict[str, Any]:
-    result = _call(method, value)
-    if isinstance(result, tuple) and result:
-        result = result[0]
-    if not isinstance(result, dict):
-        return {}
-    return {str(mime): _as_json(form) for mime, form in result.items() if form is not None}
-
-
-def _call(method: Any, value: Any) -> Any:
+def _form(kind: type, name: str, value: Any) -> Any:
     """A rich form that fails is left out: the value is still shown as text."""
     try:
-        return method(value)
+        method = getattr(kind, name, None)
+        return None if method is None else method(value)
     except Exception:
         return None
 
 
-def _as_json(form: Any) -> Any:
+def _add(bundle: dict[str, str], mime: Any, form: Any) -> None:
+    if form is None or not isinstance(mime, str):
+        return
     if isinstance(form, (bytes, bytearray)):
-        return base64.b64encode(form).decode()
-    return form
+        form = base64.b64encode(form).decode()
+    try:
+        bundle[mime] = encode(form)[0]
+    except Exception:
+        return
 
 
 class Display:
@@ -68,14 +64,10 @@ class Display:
     def __init__(self, port: Port) -> None:
         self._port = port
 
-    def install(self) -> None:
-        """Makes `display` a builtin. Once per interpreter."""
-        builtins.display = self  # type: ignore[attr-defined]
-
     def __call__(self, *values: Any) -> None:
         for value in values:
             bundle = rich_forms(value)
-            bundle.setdefault("text/plain", safe_repr(value, _TEXT_LIMIT))
+            bundle.setdefault("text/plain", encode(safe_repr(value, _TEXT_LIMIT))[0])
             self._emit(bundle)
 
     def show_result(self, value: Any) -> None:
@@ -84,8 +76,9 @@ class Display:
         if bundle:
             self._emit(bundle)
 
-    def _emit(self, bundle: dict[str, Any]) -> None:
-        self._port.emit(DISPLAY, to_frame(bundle))
+    def _emit(self, bundle: dict[str, str]) -> None:
+        forms = ",".join(f"{encode(mime)[0]}:{form}" for mime, form in bundle.items())
+        self._port.emit(DISPLAY, f"{{{forms}}}".encode())
 
     def __repr__(self) -> str:
         return "<display(*values): shows values in their rich form>"

@@ -18,8 +18,10 @@ travels beside the value under the JSON pointer of its place: `b"hi"` is `"aGk="
 | timedelta | seconds as decimal text | timedelta |
 | Decimal, Fraction, UUID, path | its text | decimal, fraction, uuid, path |
 | numpy scalar, numpy array | its Python value | |
+| pandas' NaT | null | |
 
 Anything else has no encoding: as a result it is shown by its repr, as an argument it is refused.
+So have containers nested deeper than `MAX_DEPTH`, and dicts two of whose keys have the same text.
 A lone surrogate in a string becomes U+FFFD.
 """
 
@@ -36,11 +38,11 @@ import math
 import pathlib
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 MAX_DEPTH = 100
-_MAX_DECIMAL_BITS = 13_000  # about 3900 digits; Python refuses more than 4300
+_MAX_DECIMAL_BITS = 13_287  # 4000 digits; Python refuses more than 4300
 
 Types = dict[str, str]
 
@@ -52,10 +54,11 @@ class EncodingError(TypeError):
 def encode(value: Any) -> tuple[str, Types]:
     """The JSON text of `value` and the types beside it."""
     try:
-        text = _to_json(value)
-        if _LONG_NUMBER.search(text) is None and not _is_deep(value):
-            text.encode()  # a lone surrogate goes the slow way
-            return text, {}
+        if all(map(_has_text_keys, _containers(value))):
+            text = _to_json(value)
+            if _LONG_NUMBER.search(text) is None:
+                text.encode()  # a lone surrogate goes the slow way
+                return text, {}
     except (TypeError, ValueError, RecursionError):
         pass
     types: Types = {}
@@ -80,29 +83,59 @@ def decode(value: Any, types: Types) -> Any:
     return value
 
 
+def types_field(types: Types) -> str:
+    """The field of a frame that stands right after a value; empty when there are no types."""
+    return f',"types":{_to_json(types)}' if types else ""
+
+
 def to_frame(value: dict[str, Any]) -> bytes:
     """JSON bytes of a frame's own fields, whatever characters user code put into them."""
-    return json.dumps(value, ensure_ascii=False, default=str).encode("utf-8", "replace")
+    return _to_json(value).encode("utf-8", "replace")
 
 
+# Bound here: code in the sandbox may replace the functions of the module.
+from_json = json.JSONDecoder().decode
 _to_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 # The fast way cannot see integers beyond 64 bits, so anything that might be one goes the slow way.
+# The shortest number beyond them is -2**63 - 1, with 19 digits.
 _LONG_NUMBER = re.compile(r"[0-9]{19}")
 
 
-def _is_deep(value: Any) -> bool:
-    """Whether containers are nested deeper than the host accepts. Goes level by level."""
-    level = [value]
+def is_deep(value: Any) -> bool:
+    """Whether containers are nested so deep that it is dangerous to let C code recurse into them:
+    not every interpreter stops that in time."""
+    try:
+        for _ in _containers(value):
+            pass
+    except EncodingError:
+        return True
+    return False
+
+
+def _containers(value: Any) -> Iterator[Any]:
+    """The lists, tuples and dicts in a value, level by level. Refuses those that are too deep."""
+    level = {id(value): value} if isinstance(value, _CONTAINERS) else {}
     for _ in range(MAX_DEPTH):
-        containers = [item for item in level if isinstance(item, (list, tuple, dict))]
-        if not containers:
-            return False
-        level = [
-            item
-            for container in containers
-            for item in (container.values() if isinstance(container, dict) else container)
-        ]
-    return True
+        below: dict[int, Any] = {}
+        for container in level.values():
+            yield container
+            items = container.values() if isinstance(container, dict) else container
+            if not set(map(type, items)) <= _LEAVES:
+                below.update((id(item), item) for item in items if isinstance(item, _CONTAINERS))
+        level = below
+        if not level:
+            return
+    raise EncodingError(f"nested deeper than {MAX_DEPTH} levels")
+
+
+_CONTAINERS = (list, tuple, dict)
+_LEAVES = {type(None), bool, int, float, str}
+_TEXT = {str}
+
+
+def _has_text_keys(container: Any) -> bool:
+    """Whether it is certain that no two keys have the same text in JSON."""
+    return not isinstance(container, dict) or set(map(type, container)) <= _TEXT
 
 
 def _plain(value: Any, types: Types, path: list[str]) -> Any:
@@ -112,11 +145,13 @@ def _plain(value: Any, types: Types, path: list[str]) -> Any:
     if isinstance(value, enum.Enum):
         return _plain(value.value, types, path)
     if isinstance(value, str):
-        return _without_surrogates(str(value))
+        return _without_surrogates(value)
     if isinstance(value, int):
-        return _plain_int(int(value), types, path)
+        return _plain_int(int.__int__(value), types, path)
     if isinstance(value, float):
-        return _plain_float(float(value), types, path)
+        return _plain_float(float.__float__(value), types, path)
+    if type(value).__name__ == "NaTType":
+        return None  # it poses as a datetime of the year 1
     for kind, name, write in _SCALARS:
         if isinstance(value, kind):
             types[_pointer(path)] = name
@@ -139,8 +174,10 @@ def _plain_container(value: Any, types: Types, path: list[str]) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
         return _plain_dict(fields, types, path)
-    if type(value).__module__.partition(".")[0] == "numpy" and hasattr(value, "tolist"):
-        return _plain(value.tolist(), types, path)
+    if _is_of_numpy(value):
+        item = value.tolist()
+        if type(item) is not type(value):  # a long double gives itself
+            return _plain(item, types, path)
     raise EncodingError(f"{type(value).__name__} has no encoding")
 
 
@@ -154,13 +191,21 @@ def _plain_dict(value: dict[Any, Any], types: Types, path: list[str]) -> dict[st
     return plain
 
 
+def _is_of_numpy(value: Any) -> bool:
+    return str(type(value).__module__).partition(".")[0] == "numpy" and hasattr(value, "tolist")
+
+
 def _key_text(key: Any) -> str:
     if isinstance(key, enum.Enum):
         key = key.value
+    if _is_of_numpy(key):
+        key = key.tolist()
     if isinstance(key, str):
-        return _without_surrogates(str(key))
-    if key is None or isinstance(key, (bool, int, float)):
-        return json.dumps(key)
+        return _without_surrogates(key)
+    if isinstance(key, float):
+        return str(_plain_float(float.__float__(key), {}, []))
+    if key is None or isinstance(key, int):
+        return _to_json(key)
     raise EncodingError(f"a dict key of type {type(key).__name__} has no encoding")
 
 
@@ -168,7 +213,7 @@ def _plain_int(value: int, types: Types, path: list[str]) -> int | str:
     if -(2**63) <= value < 2**64:
         return value
     types[_pointer(path)] = "int"
-    return str(value) if value.bit_length() < _MAX_DECIMAL_BITS else hex(value)
+    return str(value) if value.bit_length() <= _MAX_DECIMAL_BITS else hex(value)
 
 
 def _plain_float(value: float, types: Types, path: list[str]) -> float | str:
@@ -181,7 +226,8 @@ def _plain_float(value: float, types: Types, path: list[str]) -> float | str:
 
 
 def _without_surrogates(text: str) -> str:
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    """The characters of a string or of an instance of a subclass, as a plain string."""
+    return str.encode(text, "utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _pointer(path: list[str]) -> str:
@@ -196,13 +242,26 @@ def _key(place: Any, part: str) -> Any:
     return int(part) if isinstance(place, list) else part
 
 
+# Not with Decimal: its results depend on the precision that user code chose.
+def _seconds(value: datetime.timedelta) -> str:
+    microseconds = value // datetime.timedelta(microseconds=1)
+    whole, rest = divmod(abs(microseconds), 1_000_000)
+    return f"{'-' if microseconds < 0 else ''}{whole}.{rest:06}"
+
+
+def _from_seconds(text: str) -> datetime.timedelta:
+    return datetime.timedelta(microseconds=int(fractions.Fraction(text) * 1_000_000))
+
+
 # In this order: a datetime is also a date.
-_SCALARS: list[tuple[type | tuple[type, ...], str, Callable[[Any], str]]] = [
-    ((bytes, bytearray, memoryview), "bytes", lambda value: base64.b64encode(value).decode()),
+_SCALARS: list[tuple[type, str, Callable[[Any], str]]] = [
+    (bytes, "bytes", lambda value: base64.b64encode(value).decode()),
+    (bytearray, "bytes", lambda value: base64.b64encode(value).decode()),
+    (memoryview, "bytes", lambda value: base64.b64encode(value.tobytes()).decode()),
     (datetime.datetime, "datetime", datetime.datetime.isoformat),
     (datetime.date, "date", datetime.date.isoformat),
     (datetime.time, "time", datetime.time.isoformat),
-    (datetime.timedelta, "timedelta", lambda value: _seconds(value)),
+    (datetime.timedelta, "timedelta", _seconds),
     (decimal.Decimal, "decimal", str),
     (fractions.Fraction, "fraction", str),
     (complex, "complex", str),
@@ -215,7 +274,7 @@ _REVIVE: dict[str, Callable[[Any], Any]] = {
     "datetime": datetime.datetime.fromisoformat,
     "date": datetime.date.fromisoformat,
     "time": datetime.time.fromisoformat,
-    "timedelta": lambda text: _from_seconds(text),
+    "timedelta": _from_seconds,
     "decimal": decimal.Decimal,
     "fraction": fractions.Fraction,
     "complex": complex,
@@ -224,11 +283,3 @@ _REVIVE: dict[str, Callable[[Any], Any]] = {
     "float": float,
     "int": lambda text: int(text, 0),
 }
-
-
-def _seconds(value: datetime.timedelta) -> str:
-    return str(decimal.Decimal(value // datetime.timedelta(microseconds=1)).scaleb(-6))
-
-
-def _from_seconds(text: str) -> datetime.timedelta:
-    return datetime.timedelta(microseconds=int(decimal.Decimal(text).scaleb(6)))

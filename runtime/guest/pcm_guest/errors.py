@@ -53,3 +53,6 @@ class DepsError(NamespaceError):
 BY_NAMESPACE: dict[str, type[NamespaceError]] = {
     error.namespace: error for error in (ToolError, WorkflowError, ArtifactError, DepsError)
 }
+
+ALL: tuple[type[RPCError], ...] = (RPCError, NamespaceError, *BY_NAMESPACE.values())
+"""Those that code in the sandbox finds as globals."""

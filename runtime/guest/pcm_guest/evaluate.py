@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import builtins
-import json
-import random
-import sys
-import types
+import gc
+from contextvars import ContextVar
+from random import seed
 from typing import Any
 
 from pcm_guest import compiling, errors, namespaces, rewriting, streams, tracebacks
 from pcm_guest.calls import Host
 from pcm_guest.display import Display
-from pcm_guest.encoding import encode, to_frame
-from pcm_guest.loop import Loops
+from pcm_guest.encoding import encode, from_json, to_frame, types_field
+from pcm_guest.interpreter import Interpreter
+from pcm_guest.loop import Loops, OutsideOfLoop
 from pcm_guest.port import OutputLimitError, Port
 
 _MAX_WORKFLOW_DEPTH = 16
@@ -23,6 +22,7 @@ _BROKEN = (
     b'{"value":null,"error":{"kind":"memory","type":"MemoryError","message":"",'
     b'"traceback":""},"exhausted":true}'
 )
+_workflow_depth = ContextVar("_workflow_depth", default=0)
 
 
 class Guest:
@@ -33,45 +33,34 @@ class Guest:
         self._display = Display(port)
         self._loops = Loops(port)
         self._runs = 0
-        self._workflow_depth = 0
-        self._recursion_limit = sys.getrecursionlimit()
         host = Host(port, self._loops)
-        self._namespaces: dict[str, Any] = {
+        self._names: dict[str, Any] = {
             "tools": namespaces.Tools(host),
             "workflows": namespaces.Workflows(host, self._compile_workflow),
             "artifacts": namespaces.Artifacts(host),
             "deps": namespaces.Deps(host),
+            **{error.__name__: error for error in errors.ALL},
         }
-        self._main = types.ModuleType("__main__")
+        self._interpreter = Interpreter(self._names)
 
     def install(self) -> None:
         """Makes this interpreter the session's. Once, before the first run."""
         streams.install_refusals()
         self._streams.install()
-        self._display.install()
         self._loops.install()
-        setattr(builtins, rewriting.DEFERRED, rewriting.deferred)
-        setattr(builtins, rewriting.READY, rewriting.ready)
-        sys.setrecursionlimit = _clamped(sys.setrecursionlimit, self)
-        self._main.__dict__.update(self._namespaces, __builtins__=builtins)
-        for error in (errors.RPCError, errors.NamespaceError, *errors.BY_NAMESPACE.values()):
-            self._main.__dict__[error.__name__] = error
-        sys.modules["__main__"] = self._main
+        self._interpreter.install(
+            display=self._display,
+            **{rewriting.DEFERRED: rewriting.deferred, rewriting.READY: rewriting.ready},
+        )
 
     def rehearse(self, sources: list[bytes], options: bytes) -> None:
         """Runs code to warm the interpreter before a snapshot, and forgets that it did."""
-        before = dict(self._main.__dict__)
         for _ in range(8):  # often enough for the specialising interpreter
             for source in sources:
                 self.run(options, source)
-        self._main.__dict__.clear()
-        self._main.__dict__.update(before)
+        self._interpreter.forget()
+        compiling.forget_sources()
         self._runs = 0
-
-    @property
-    def recursion_limit(self) -> int:
-        """The most that `sys.setrecursionlimit` grants."""
-        return self._recursion_limit
 
     def run(self, options: bytes, source: bytes) -> bytes:
         """Runs `source` and describes how that went.
@@ -82,19 +71,22 @@ class Guest:
         `type`, `message`, `traceback`, and `exhausted` when no further run could work.
         """
         try:
-            settings = json.loads(options)
+            settings = from_json(options.decode())
             self._begin(settings["recursion"])
             return self._evaluate(source, settings)
         except MemoryError:
             return _BROKEN
+        except BaseException as error:  # such as an interrupt while the outcome was put together
+            self._interpreter.restore()
+            return _last_word(error)
 
     def _begin(self, recursion_limit: int) -> None:
+        self._interpreter.grant_recursion(recursion_limit)
         self._streams.install()
-        self._recursion_limit = recursion_limit
-        self._workflow_depth = 0
+        self._loops.install()
         self._runs += 1
         if self._runs == 1:
-            random.seed()  # a snapshot holds one state for all its sessions
+            seed()  # a snapshot holds one state for all its sessions
 
     def _evaluate(self, source: bytes, settings: dict[str, Any]) -> bytes:
         try:
@@ -104,7 +96,7 @@ class Guest:
                 return _failure("syntax", error)
             return self._success(self._execute(program), settings)
         except SystemExit as error:
-            return _NOTHING if error.code in (None, 0) else _failure("exception", error)
+            return _NOTHING if error.code in _GOOD_EXITS else _failure("exception", error)
         except OutputLimitError as error:
             return _failure("output", error)
         except BaseException as error:
@@ -114,49 +106,60 @@ class Guest:
         return failure if _has_room() else failure[:-1] + b',"exhausted":true}'
 
     def _execute(self, program: compiling.Program) -> Any:
-        scope = self._main.__dict__
-        if program.awaits:
-            return self._loops.run(program.execute_async(scope))
-        return self._loops.context.run(program.execute, scope)
+        scope = self._interpreter.scope
+        try:
+            with OutsideOfLoop(), self._interpreter:
+                if program.awaits:
+                    return self._loops.run(program.execute_async(scope))
+                return self._loops.context.run(program.execute, scope)
+        finally:
+            if not self._loops.are_settled:
+                with OutsideOfLoop(), self._interpreter:
+                    self._loops.settle()
 
     def _success(self, value: Any, settings: dict[str, Any]) -> bytes:
         if value is None:
             return _NOTHING
         self._display.show_result(value)
-        beside = ""
-        try:
-            text, types_beside = encode(value)
-            if len(text) > settings["value_bytes"]:
-                raise ValueError
-        except (TypeError, ValueError, RecursionError):
-            text = "null"
-        else:
-            if types_beside:
-                beside = f',"types":{json.dumps(types_beside)}'
-        if settings.get("repr") or text == "null":
-            shown = to_frame({"repr": tracebacks.safe_repr(value, _MAX_REPR)})
-            return b'{"value":%b%b,%b' % (text.encode(), beside.encode(), shown[1:])
-        return f'{{"value":{text}{beside}}}'.encode()
+        encoded = _within(settings["value_bytes"], value)
+        if encoded != _NULL and not settings.get("repr"):
+            return b'{"value":%b}' % encoded
+        shown = to_frame({"repr": tracebacks.safe_repr(value, _MAX_REPR)})
+        return b'{"value":%b,%b' % (encoded, shown[1:])
 
     def _compile_workflow(self, name: str, source: str) -> compiling.Workflow:
-        run = compiling.compile_workflow(
-            name, source, {"__name__": "__workflow__", **self._namespaces}
-        )
+        run = compiling.compile_workflow(name, source, {"__name__": "__workflow__", **self._names})
 
         async def counted(**arguments: Any) -> Any:
-            if self._workflow_depth >= _MAX_WORKFLOW_DEPTH:
+            depth = _workflow_depth.get()
+            if depth >= _MAX_WORKFLOW_DEPTH:
                 message = f"workflows call each other more than {_MAX_WORKFLOW_DEPTH} deep"
                 raise errors.WorkflowError("invoke", message, "RecursionError")
-            self._workflow_depth += 1
+            _workflow_depth.set(depth + 1)
             try:
                 return await run(**arguments)
             finally:
-                self._workflow_depth -= 1
+                _workflow_depth.set(depth)
 
         return counted
 
 
 _NOTHING = b'{"value":null}'
+_NULL = b"null"
+_GOOD_EXITS = (None, 0)
+
+
+def _within(limit: int, value: Any) -> bytes:
+    """The encoding of a value with its types beside it; null when there is none, or none so short
+    as `limit`."""
+    try:
+        text, types = encode(value)
+    except MemoryError:
+        raise
+    except Exception:  # whatever code of the value's own class raises
+        return _NULL
+    encoded = f"{text}{types_field(types)}".encode()
+    return encoded if len(encoded) <= limit else _NULL
 
 
 def _failure(kind: str, error: BaseException) -> bytes:
@@ -165,16 +168,21 @@ def _failure(kind: str, error: BaseException) -> bytes:
     return to_frame({"value": None, "error": described})
 
 
+def _last_word(error: BaseException) -> bytes:
+    """A failure in few words, for where there may be no time or room for more."""
+    described = {
+        "kind": "exception",
+        "type": tracebacks.type_name(error),
+        "message": "the run was stopped before its outcome was told",
+        "traceback": "",
+    }
+    return to_frame({"value": None, "error": described})
+
+
 def _has_room() -> bool:
-    try:
-        return len(bytes(_ROOM)) == _ROOM
-    except MemoryError:
-        return False
-
-
-def _clamped(set_limit: Any, guest: Guest) -> Any:
-    def setrecursionlimit(limit: int, /) -> None:
-        """Sets the recursion limit, up to what the sandbox grants."""
-        set_limit(min(limit, guest.recursion_limit))
-
-    return setrecursionlimit
+    for _ in range(2):
+        try:
+            return len(bytes(_ROOM)) == _ROOM
+        except MemoryError:
+            gc.collect()  # the traceback of a task is in a cycle with the task
+    return False

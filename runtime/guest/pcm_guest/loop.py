@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from asyncio import base_events, events
-from collections.abc import Callable, Coroutine, Iterator
+from asyncio import base_events, events, tasks
+from collections import deque
+from collections.abc import Callable, Coroutine
 from contextvars import Context
 from typing import Any, TypeVar
 
@@ -18,11 +18,42 @@ _Reply = asyncio.Future[bytes]
 class PortLoop(base_events.BaseEventLoop):
     """Waits for replies of the host and for timers. No threads, no sockets."""
 
+    # Of the base class: what is to be called in the next round, and at some time.
+    _ready: deque[asyncio.Handle]
+    _scheduled: list[asyncio.TimerHandle]
+    _stopping: bool
+
     def __init__(self, port: Port, waiting: dict[int, _Reply]) -> None:
         super().__init__()
         self._port = port
         self._waiting = waiting
         self._selector = self  # the base class asks it for events
+        self._ran = False
+
+    def run_forever(self) -> None:
+        self._ran = True
+        super().run_forever()
+
+    @property
+    def has_callbacks(self) -> bool:
+        """Whether anything is to be called soon."""
+        return bool(self._ready)
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether nothing was done with this loop since the last `drop_callbacks`."""
+        busy = self._ran or self._stopping or self._ready or self._scheduled
+        return not (busy or self.is_closed())
+
+    def drop_callbacks(self) -> None:
+        """Forgets everything that was to be called soon or at some time."""
+        for handle in (*self._ready, *self._scheduled):
+            handle.cancel()
+        self._ready.clear()
+        self._scheduled.clear()
+        self._timer_cancelled_count = 0
+        self._stopping = False
+        self._ran = False
 
     def select(self, timeout: float | None) -> list[tuple[int, bytes]]:
         """The base class's wait: replies that arrived, after at most `timeout` seconds."""
@@ -38,11 +69,14 @@ class PortLoop(base_events.BaseEventLoop):
     def _process_events(self, event_list: list[tuple[int, bytes]]) -> None:
         for number, reply in event_list:
             future = self._waiting.pop(number, None)
-            if future is not None and not future.done():
+            if future is not None and not (future.done() or future.get_loop().is_closed()):
                 future.set_result(reply)
 
     def _write_to_self(self) -> None:
         """Nobody else could wake this loop: there is one thread."""
+
+    def __del__(self) -> None:
+        """Nothing to warn of: the loop holds nothing that must be closed."""
 
     def submit(self, request: bytes) -> _Reply:
         """Sends a request; the future has its reply."""
@@ -64,13 +98,16 @@ class PortLoop(base_events.BaseEventLoop):
         return future
 
 
-# Python 3.14 put an underscore before the name; the class is the same.
-_BasePolicy: Any = getattr(events, "BaseDefaultEventLoopPolicy", None) or getattr(
-    events, "_BaseDefaultEventLoopPolicy", None
-)
+def _of_events(name: str) -> Any:
+    """Python 3.14 put an underscore before the names of what it means to remove."""
+    return getattr(events, f"_{name}", None) or getattr(events, name)
 
 
-class LoopPolicy(_BasePolicy):  # type: ignore[misc]
+_BasePolicy = _of_events("BaseDefaultEventLoopPolicy")
+_set_policy = _of_events("set_event_loop_policy")
+
+
+class LoopPolicy(_BasePolicy):  # type: ignore[misc, valid-type]
     """Makes `asyncio.run` and `asyncio.new_event_loop` give port loops."""
 
     def __init__(self, make: Callable[[], PortLoop]) -> None:
@@ -86,51 +123,111 @@ class Loops:
         self._port = port
         self._waiting: dict[int, _Reply] = {}
         self._main = self.new()
+        self._policy = LoopPolicy(self.new)
         self.context = Context()
         """What `contextvars` hold at top level; it lives as long as the session."""
 
     def install(self) -> None:
-        """Makes asyncio use these loops. Once per interpreter."""
-        asyncio.set_event_loop_policy(LoopPolicy(self.new))
-        asyncio.set_event_loop(self._main)
+        """Makes asyncio use these loops, whatever earlier code did to it."""
+        _set_policy(self._policy)
+        self._policy.set_event_loop(self._main)
 
     def new(self) -> PortLoop:
         return PortLoop(self._port, self._waiting)
 
     def run(self, work: Coroutine[Any, Any, _T]) -> _T:
-        """Drives top-level code, then cancels what it left running: a run ends when its code ends."""
-        if self._main.is_closed():
-            self._main = self.new()
-            asyncio.set_event_loop(self._main)
-        task = self._main.create_task(work, context=self.context)
-        try:
-            return self._main.run_until_complete(task)
-        finally:
-            self._cancel_rest()
+        """Drives top-level code."""
+        return _drive(self._main, work, self.context)
 
     def run_nested(self, work: Coroutine[Any, Any, _T]) -> _T:
         """Drives a coroutine for a caller that cannot await, even from inside a running loop."""
-        with _no_running_loop():
+        with OutsideOfLoop():
             loop = self.new()
             try:
-                return loop.run_until_complete(work)
+                return _drive(loop, work)
             finally:
-                loop.close()
+                try:
+                    _end_tasks(loop)
+                finally:
+                    _abandon(loop)
 
-    def _cancel_rest(self) -> None:
-        rest = asyncio.all_tasks(self._main)
+    @property
+    def are_settled(self) -> bool:
+        """Whether there is nothing to `settle`."""
+        return self._main.is_fresh and not self._waiting
+
+    def settle(self) -> None:
+        """Ends what a run left going: a run ends when its code ends."""
+        settled = False
+        try:
+            settled = _end_tasks(self._main)
+        finally:
+            self._waiting.clear()
+            if settled:
+                self._main.drop_callbacks()
+            else:
+                _abandon(self._main)
+                self._main = self.new()
+
+
+def _drive(loop: PortLoop, work: Coroutine[Any, Any, _T], context: Context | None = None) -> _T:
+    # Not loop.create_task(): user code may have given the loop another factory.
+    return loop.run_until_complete(tasks.Task(work, loop=loop, context=context))
+
+
+_ATTEMPTS = 3
+_PATIENCE = 0.5
+"""Seconds that cancelled tasks get to clean up before they are cancelled again, then abandoned."""
+
+
+def _end_tasks(loop: PortLoop) -> bool:
+    """Cancels the tasks of a loop that does not run; says whether all have ended."""
+    for _ in range(_ATTEMPTS):
+        if loop.is_closed():
+            return False
+        rest = tasks.all_tasks(loop)
         if rest:
             for task in rest:
                 task.cancel()
-            self._main.run_until_complete(asyncio.gather(*rest, return_exceptions=True))
-        self._waiting.clear()
+            done, _pending = _drive(loop, tasks.wait(rest, timeout=_PATIENCE))
+            for task in done:
+                if not task.cancelled():
+                    task.exception()  # nobody else will ask, and asyncio would say so on stderr
+        elif loop.has_callbacks:  # such as the closing of asynchronous generators
+            _drive(loop, _some_rounds())
+        else:
+            return True
+    return not tasks.all_tasks(loop)
 
 
-@contextlib.contextmanager
-def _no_running_loop() -> Iterator[None]:
-    outer = events._get_running_loop()
-    events._set_running_loop(None)
-    try:
-        yield
-    finally:
-        events._set_running_loop(outer)
+async def _some_rounds() -> None:
+    for _ in range(3):
+        await tasks.sleep(0)
+
+
+_abandoned: list[asyncio.Task[Any]] = []
+"""Tasks that did not end. They are kept: to free one would be to run its code in a later run."""
+
+
+def _abandon(loop: PortLoop) -> None:
+    _abandoned.extend(tasks.all_tasks(loop))
+    loop.close()
+
+
+class OutsideOfLoop:
+    """Lets another loop run in the middle of a task of a running one, if there is one."""
+
+    def __enter__(self) -> None:
+        self._outer = events._get_running_loop()
+        self._task: asyncio.Task[Any] | None = None
+        if self._outer is None:
+            return
+        self._task = tasks.current_task(self._outer)
+        if self._task is not None:
+            tasks._leave_task(self._outer, self._task)
+        events._set_running_loop(None)
+
+    def __exit__(self, *_error: object) -> None:
+        events._set_running_loop(self._outer)
+        if self._outer is not None and self._task is not None:
+            tasks._enter_task(self._outer, self._task)

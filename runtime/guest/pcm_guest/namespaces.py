@@ -38,9 +38,7 @@ class ToolFunction(HostFunction):
 
         super().__init__(host, "tools", "call", arguments)
         self.__name__ = name
-        self.list = HostFunction(
-            host, "tools", "list_recipes", lambda: {"name": name}, as_records
-        )
+        self.list = HostFunction(host, "tools", "list_recipes", lambda: {"name": name}, as_records)
 
     def __getattr__(self, recipe: str) -> ToolFunction:
         if recipe.startswith("_"):
@@ -75,10 +73,12 @@ class WorkflowFunction(HostFunction):
         self._compile = compile_workflow
         self._workflow = workflow
 
-    def _bind(self, args: tuple[Any, ...]) -> str:
+    def _bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
         """The workflow's name: this object's own, or the first argument of `invoke`."""
         if self._workflow is not None and not args:
             return self._workflow
+        if self._workflow is None and not args and "workflow_name" in kwargs:
+            args = (kwargs.pop("workflow_name"),)
         if self._workflow is None and len(args) == 1 and isinstance(args[0], str):
             return args[0]
         expected = "" if self._workflow else "a workflow name and "
@@ -89,16 +89,16 @@ class WorkflowFunction(HostFunction):
             raise ValueError(f"Workflow not found: {name}")
         return self._compile(name, record["source"])
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        name = self._bind(args)
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        name = self._bind(args, kwargs)
         run = self._prepare(name, super().__call__(name))
         return self._host.run_nested(run(**kwargs))
 
     call_sync = __call__
 
-    async def call_async(self, *args: Any, **kwargs: Any) -> Any:
+    async def call_async(self, /, *args: Any, **kwargs: Any) -> Any:
         """The same as a plain call, but awaitable."""
-        name = self._bind(args)
+        name = self._bind(args, kwargs)
         run = self._prepare(name, await super().call_async(name))
         return await run(**kwargs)
 

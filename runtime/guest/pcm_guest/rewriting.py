@@ -7,7 +7,7 @@ the asynchronous twin of a host function and leaves every other callable as it i
 
 The places:
 
-1. `await f(…)`;
+1. `await f(…)`, also inside a conditional expression there;
 2. a call among the positional arguments of `gather`, or as the first argument of `wait_for`,
    `as_completed`, `shield`, `create_task`, `ensure_future`, `run_until_complete`, `asyncio.wait`
    or `asyncio.run`, also inside a list, tuple, set, comprehension, conditional expression or
@@ -24,8 +24,8 @@ and `f.call_async(…)` say explicitly which is meant.
 from __future__ import annotations
 
 import ast
-import inspect
 from collections.abc import Callable, Generator, Iterator
+from inspect import isawaitable
 from typing import Any
 
 from pcm_guest.calls import HostFunction
@@ -57,80 +57,81 @@ class _Ready:
         self._value = value
 
     def __await__(self) -> Generator[Any, Any, Any]:
+        yield from ()
         return self._value
-        yield
 
 
 def ready(value: Any) -> Any:
     """What can be awaited as it is, anything else as an awaitable that gives it."""
-    return value if inspect.isawaitable(value) else _Ready(value)
+    return value if isawaitable(value) else _Ready(value)
 
 
 def rewrite(tree: ast.Module) -> None:
     """Rewrites the calls of `tree` in place."""
-    for node in list(ast.walk(tree)):
+    waits: list[ast.Await] = []
+    awaited: list[ast.expr] = []
+    for node in ast.walk(tree):  # to its end before anything is rewritten
         if isinstance(node, ast.Await):
-            if isinstance(node.value, ast.Call):
-                _defer(node.value)
-            else:
-                node.value = _wrapped(READY, node.value)
-        else:
-            for argument in _awaitable_arguments(node):
-                _defer(argument)
-            if isinstance(node, (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef)):
-                _rewrite_names(node)
+            waits.append(node)
+            awaited.append(node.value)
+        elif isinstance(node, ast.Call):
+            awaited += _awaitable_arguments(node)
+        elif isinstance(node, (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef)):
+            awaited += _held_awaitables(node)
+    for call in {call for expression in awaited for call in _given_calls(expression)}:
+        call.func = _wrapped(DEFERRED, call.func)
+    for node in waits:
+        if not isinstance(node.value, ast.Call):
+            node.value = _wrapped(READY, node.value)
 
 
-def _awaitable_arguments(node: ast.AST) -> list[ast.expr]:
+def _awaitable_arguments(call: ast.Call) -> list[ast.expr]:
     """The arguments of a call of asyncio that are to be awaitables."""
-    if not isinstance(node, ast.Call):
-        return []
-    function = node.func
+    function = call.func
     if isinstance(function, ast.Attribute):
         name = function.attr
-        if name in _TAKES_FIRST_OF_ASYNCIO and getattr(function.value, "id", "") == "asyncio":
-            return node.args[:1]
-    elif isinstance(function, ast.Name):
-        name = function.id
+        if name in _TAKES_FIRST_OF_ASYNCIO and _name_of(function.value) == "asyncio":
+            return call.args[:1]
     else:
-        return []
+        name = _name_of(function)
     if name in _TAKES_ALL:
-        return node.args
-    return node.args[:1] if name in _TAKES_FIRST else []
+        return call.args
+    return call.args[:1] if name in _TAKES_FIRST else []
+
+
+def _name_of(expression: ast.AST | None) -> str:
+    """The name that an expression is; empty when it is no name."""
+    return expression.id if isinstance(expression, ast.Name) else ""
 
 
 def _wrapped(function: str, expression: ast.expr) -> ast.Call:
-    call = ast.Call(ast.Name(function, ast.Load()), [expression], [])
-    return ast.fix_missing_locations(ast.copy_location(call, expression))
-
-
-def _defer(expression: ast.expr) -> None:
-    """Rewrites the calls that `expression` would give its user as awaitables."""
-    for call in _given_calls(expression):
-        if getattr(getattr(call.func, "func", None), "id", "") != DEFERRED:
-            call.func = _wrapped(DEFERRED, call.func)
+    name = ast.copy_location(ast.Name(function, ast.Load()), expression)
+    return ast.copy_location(ast.Call(name, [expression], []), expression)
 
 
 def _given_calls(expression: ast.expr) -> Iterator[ast.Call]:
-    if isinstance(expression, ast.Call):
-        yield expression
-    elif isinstance(expression, (ast.List, ast.Tuple, ast.Set)):
-        for element in expression.elts:
-            yield from _given_calls(element)
-    elif isinstance(expression, (ast.ListComp, ast.SetComp, ast.GeneratorExp)):
-        yield from _given_calls(expression.elt)
-    elif isinstance(expression, ast.Starred):
-        yield from _given_calls(expression.value)
-    elif isinstance(expression, ast.IfExp):
-        yield from _given_calls(expression.body)
-        yield from _given_calls(expression.orelse)
+    """The calls whose results `expression` gives to its user."""
+    pending = [expression]
+    while pending:
+        given = pending.pop()
+        if isinstance(given, ast.Call):
+            yield given
+        elif isinstance(given, (ast.List, ast.Tuple, ast.Set)):
+            pending.extend(given.elts)
+        elif isinstance(given, (ast.ListComp, ast.SetComp, ast.GeneratorExp)):
+            pending.append(given.elt)
+        elif isinstance(given, ast.Starred):
+            pending.append(given.value)
+        elif isinstance(given, ast.IfExp):
+            pending += (given.body, given.orelse)
 
 
-def _rewrite_names(scope: _Scope) -> None:
-    """Place 3: names that hold nothing but awaitables-to-be."""
+def _held_awaitables(scope: _Scope) -> list[ast.expr]:
+    """Place 3: what is stored in names that hold nothing but awaitables-to-be."""
     stored: dict[str, list[ast.expr]] = {}
     waited: set[str] = set()
     harmless: set[ast.Name] = set()
+    shared: set[str] = set()
     for node in _own_nodes(scope):
         if isinstance(node, (ast.Assign, ast.AnnAssign)):
             _note_assigned(node, stored, harmless)
@@ -140,21 +141,25 @@ def _rewrite_names(scope: _Scope) -> None:
             _note_append(node, stored, harmless)
             for argument in _awaitable_arguments(node):
                 _note_waited(argument, waited, harmless)
-    if not waited:
-        return
-    named = [node for node in ast.walk(scope) if isinstance(node, ast.Name)]
-    for name in waited & stored.keys():
-        if all(node in harmless for node in named if node.id == name):
-            for value in stored[name]:
-                _defer(value)
+        elif isinstance(node, (ast.Global, ast.Nonlocal)):
+            shared.update(node.names)  # their other uses are out of sight
+    if not waited & stored.keys():
+        return []
+    for node in ast.walk(scope):
+        if isinstance(node, ast.Name) and node not in harmless:
+            shared.add(node.id)
+    held = (waited & stored.keys()) - shared
+    return [value for name in held for value in stored[name]]
 
 
 def _own_nodes(scope: ast.AST) -> Iterator[ast.AST]:
     """The nodes of a scope without those of the functions and classes inside it."""
-    for child in ast.iter_child_nodes(scope):
-        yield child
-        if not isinstance(child, _SCOPES):
-            yield from _own_nodes(child)
+    pending = [scope]
+    while pending:
+        for child in ast.iter_child_nodes(pending.pop()):
+            yield child
+            if not isinstance(child, _SCOPES):
+                pending.append(child)
 
 
 def _note_assigned(
@@ -169,8 +174,6 @@ def _note_assigned(
 def _note_waited(expression: ast.expr, waited: set[str], harmless: set[ast.Name]) -> None:
     if isinstance(expression, ast.Starred):
         expression = expression.value
-    if isinstance(expression, ast.Call) and getattr(expression.func, "id", "") == READY:
-        expression = expression.args[0]
     if isinstance(expression, ast.Name):
         waited.add(expression.id)
         harmless.add(expression)

@@ -53,7 +53,7 @@ class Output(io.TextIOBase):
     def write(self, text: str) -> int:
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
-        self._port.emit(self._channel, text.encode("utf-8", "replace"))
+        self._port.emit(self._channel, str.encode(text, "utf-8", "replace"))
         return len(text)
 
     def fileno(self) -> int:
@@ -76,6 +76,8 @@ def _refuse_breakpoint(*_args: Any, **_options: Any) -> NoReturn:
 def install_refusals() -> None:
     """Replaces what would wait for a person. Once per interpreter."""
     builtins.input = _refuse_input
+    # Those of `site`, where there is one, would close stdin.
+    builtins.exit = builtins.quit = sys.exit  # type: ignore[assignment]
     sys.breakpointhook = _refuse_breakpoint
     sys.stdin = sys.__stdin__ = io.TextIOWrapper(io.BytesIO(), "utf-8")  # type: ignore[misc]
 
@@ -88,5 +90,7 @@ class Streams:
 
     def install(self) -> None:
         """Undoes whatever earlier code did to the streams (closed, replaced, set to None)."""
-        sys.stdout = sys.__stdout__ = Output(self._port, STDOUT, "<stdout>")  # type: ignore[misc]
-        sys.stderr = sys.__stderr__ = Output(self._port, STDERR, "<stderr>")  # type: ignore[misc]
+        stdout: Any = Output(self._port, STDOUT, "<stdout>")
+        stderr: Any = Output(self._port, STDERR, "<stderr>")
+        sys.stdout = sys.__stdout__ = stdout  # type: ignore[misc]
+        sys.stderr = sys.__stderr__ = stderr  # type: ignore[misc]

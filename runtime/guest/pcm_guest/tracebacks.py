@@ -2,64 +2,97 @@
 
 from __future__ import annotations
 
-import traceback
+from traceback import TracebackException
 from types import FrameType, TracebackType
 from typing import Any
+
+from pcm_guest.encoding import MAX_DEPTH, is_deep
 
 USER_FILES = ("<run ", "<workflow ")
 """How the file names of user code begin."""
 
 MAX_MESSAGE = 10_000
 MAX_TRACEBACK = 64 * 1024
-_MAX_CHAIN = 16
+_MAX_NAME = 200
+_MAX_EXCEPTIONS = 32  # that are shown, however they are chained and grouped
+_MAX_DEPTH = 8  # of groups in groups
+_MAX_MEMBERS = 15  # of a group
 _MAX_NOTES = 16
 _MAX_FRAMES = 1200  # more than Python's own recursion limit leaves
-_OWN_PACKAGE = __name__.partition(".")[0]
 
 
 def describe(error: BaseException) -> tuple[str, str, str]:
     """Type name, message and traceback, each of a bounded length. Never raises an Exception."""
-    name = type(error).__name__
+    name = type_name(error)
     try:
-        _bound_chain(error)
-        return name, _shorten(_text(error), MAX_MESSAGE), _shorten(_format(error), MAX_TRACEBACK)
+        message = _shorten(_text(error), MAX_MESSAGE)
     except Exception as failure:
-        return name, "", f"{name} (its traceback cannot be shown: {type(failure).__name__})\n"
+        message = f"<the message cannot be shown: {type_name(failure)}>"
+    try:
+        trace = _shorten("".join(_summary(error, set(), 0).format()), MAX_TRACEBACK)
+    except Exception as failure:
+        trace = f"{name} (its traceback cannot be shown: {type_name(failure)})\n"
+    return name, message, trace
+
+
+def type_name(value: Any) -> str:
+    """The name of a value's type, whatever its metaclass says."""
+    return _shorten(type.__dict__["__name__"].__get__(type(value)), _MAX_NAME)
 
 
 def safe_repr(value: Any, limit: int) -> str:
     """`repr(value)`, shortened; a repr that fails is described."""
     try:
+        if is_deep(value):
+            return f"<{type_name(value)} nested deeper than {MAX_DEPTH} levels>"
         return _shorten(repr(value), limit)
     except Exception as error:
-        return f"<{type(value).__name__} whose repr() raised {type(error).__name__}>"
+        return f"<{type_name(value)} whose repr() raised {type_name(error)}>"
 
 
 def _text(error: BaseException) -> str:
-    if isinstance(error, SyntaxError):
-        return error.msg or ""
-    if isinstance(error, KeyError) and len(error.args) == 1:
-        return repr(error.args[0])
-    return str(error)
+    return str((error.msg or "") if isinstance(error, SyntaxError) else error)
 
 
-def _format(error: BaseException) -> str:
-    seen: set[int] = set()
-    pending: list[BaseException] = [error]
-    while pending:  # the frames of every exception of the chain, and of the groups in it
-        current = pending.pop()
-        if id(current) in seen:
-            continue
-        seen.add(id(current))
-        current.__traceback__ = _without_own_frames(current.__traceback__)
-        pending.extend(e for e in (current.__cause__, current.__context__) if e is not None)
-        pending.extend(getattr(current, "exceptions", ()))
-    return "".join(traceback.TracebackException.from_exception(error, compact=True).format())
+def _summary(error: BaseException, seen: set[int], depth: int) -> Any:
+    """What is shown of an exception, and of as many as may be of those behind and inside it.
+
+    `TracebackException` itself would take in all of them, however many there are: with `_seen` it
+    takes in one, and the rest is linked here. The exceptions are left as they are.
+    """
+    seen.add(id(error))
+    trace = _without_own_frames(error.__traceback__)
+    shown: Any = TracebackException(
+        type(error), error, trace, compact=True, max_group_width=_MAX_MEMBERS, _seen=set()
+    )
+    shown._str = _shorten(shown._str, MAX_MESSAGE)
+    if isinstance(shown.__notes__, list):
+        shown.__notes__ = shown.__notes__[:_MAX_NOTES]
+    cause = error.__cause__
+    context = None if cause is not None or error.__suppress_context__ else error.__context__
+    shown.__cause__ = _further(cause, seen, depth)
+    shown.__context__ = _further(context, seen, depth)
+    shown.exceptions = None
+    if isinstance(error, BaseExceptionGroup):
+        members = error.exceptions
+        described = [_further(e, seen, depth + 1) or _LEFT_OUT for e in members[:_MAX_MEMBERS]]
+        # Those that are not described are counted.
+        shown.exceptions = [*described, *[None] * (len(members) - len(described))]
+    return shown
+
+
+def _further(error: BaseException | None, seen: set[int], depth: int) -> Any:
+    if error is None or id(error) in seen or len(seen) >= _MAX_EXCEPTIONS or depth > _MAX_DEPTH:
+        return None
+    return _summary(error, seen, depth)
+
+
+_LEFT_OUT = TracebackException(Exception, Exception("left out here"), None)
 
 
 def _without_own_frames(trace: TracebackType | None) -> TracebackType | None:
     """The traceback from the first frame of user code on, less the frames of this package."""
-    entries = []
+    entries: list[TracebackType] = []
     while trace is not None:
         if entries or trace.tb_frame.f_code.co_filename.startswith(USER_FILES):
             entries.append(trace)
@@ -73,27 +106,16 @@ def _without_own_frames(trace: TracebackType | None) -> TracebackType | None:
     return head
 
 
+_OWN_FOLDER = _without_own_frames.__code__.co_filename.removesuffix("tracebacks.py")
+
+
 def _is_own(frame: FrameType) -> bool:
-    return str(frame.f_globals.get("__name__", "")).partition(".")[0] == _OWN_PACKAGE
-
-
-def _bound_chain(error: BaseException) -> None:
-    """Cuts what would make the text unbounded: long chains, many notes."""
-    current: BaseException | None = error
-    for _ in range(_MAX_CHAIN):
-        assert current is not None
-        notes = getattr(current, "__notes__", None)
-        if isinstance(notes, list) and len(notes) > _MAX_NOTES:
-            del notes[_MAX_NOTES:]
-        following = current.__cause__ or current.__context__
-        if following is None:
-            return
-        last, current = current, following
-    last.__cause__ = last.__context__ = None
+    return frame.f_code.co_filename.startswith(_OWN_FOLDER)
 
 
 def _shorten(text: str, limit: int) -> str:
     """Keeps the head and the tail of a text that is too long."""
+    text = str.__str__(text)  # an instance of a subclass may lie about itself
     if len(text) <= limit:
         return text
     half = limit // 2
@@ -105,12 +127,12 @@ def is_out_of_memory(error: BaseException) -> bool:
 
     Where addresses have 32 bits, a length beyond them is refused before the allocation is tried.
     """
-    if isinstance(error, MemoryError):
+    if issubclass(type(error), MemoryError):  # isinstance() would run code of the class
         return True
-    return isinstance(error, OverflowError) and str(error) in _BEYOND_ADDRESS_SPACE
+    return type(error) is OverflowError and error.args[:1] in _BEYOND_ADDRESS_SPACE
 
 
 _BEYOND_ADDRESS_SPACE = (
-    "cannot fit 'int' into an index-sized integer",
-    "Python int too large to convert to C ssize_t",
+    ("cannot fit 'int' into an index-sized integer",),
+    ("Python int too large to convert to C ssize_t",),
 )

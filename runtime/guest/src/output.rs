@@ -14,7 +14,8 @@ pub(crate) struct Output {
     pub(crate) display: Vec<MimeBundle>,
     /// All bytes of text that were written, dropped ones included.
     pub(crate) written: u64,
-    pub(crate) refused: bool,
+    /// How often a write was refused.
+    pub(crate) refusals: u32,
     kept: u64,
     displayed: u64,
     limits: Limits,
@@ -28,7 +29,7 @@ impl Output {
             stderr: Text::default(),
             display: Vec::new(),
             written: 0,
-            refused: false,
+            refusals: 0,
             kept: 0,
             displayed: 0,
             limits,
@@ -43,7 +44,7 @@ impl Output {
     ) -> Result<(), OutputRefused> {
         self.written = self.written.saturating_add(bytes.len() as u64);
         if self.written > self.limits.output_stop_bytes() {
-            self.refused = true;
+            self.refusals += 1;
             return Err(OutputRefused);
         }
         let room = self.limits.output_bytes.saturating_sub(self.kept);
@@ -62,7 +63,7 @@ impl Output {
             self.kept = self.limits.output_bytes + 1;
             text.finish();
             let LimitHit { value, raise, .. } = LimitHit::of(LimitName::Output, &self.limits);
-            text.decoded.push_str(&format!("\n[output cut at {value}; raise it with {raise}]\n"));
+            text.decoded.extend(["\n[output cut at ", &value, "; raise it with ", &raise, "]\n"]);
         }
         if let Some(events) = &self.events
             && text.decoded.len() > start
@@ -76,7 +77,7 @@ impl Output {
     pub(crate) fn display(&mut self, bundle: &[u8]) -> Result<(), OutputRefused> {
         self.displayed = self.displayed.saturating_add(bundle.len() as u64);
         if self.displayed > self.limits.host_call_bytes {
-            self.refused = true;
+            self.refusals += 1;
             return Err(OutputRefused);
         }
         if let Ok(bundle) = serde_json::from_slice::<MimeBundle>(bundle) {

@@ -19,6 +19,8 @@ use crate::output::{Output, OutputRefused};
 const STDOUT: i32 = 1;
 const STDERR: i32 = 2;
 const DISPLAY: i32 = 3;
+/// Writes that may be refused before the run is stopped: enough for code that cleans up.
+const MAX_REFUSALS: u32 = 16;
 
 /// One run: takes its output, answers its calls, and makes its result.
 ///
@@ -71,6 +73,11 @@ impl Run {
             DISPLAY => self.output().display(data),
             _ => Ok(()), // nobody listens
         }
+    }
+
+    /// Whether the guest goes on writing although it was refused again and again.
+    pub fn is_flooding(&self) -> bool {
+        self.output().refusals > MAX_REFUSALS
     }
 
     /// Takes text.
@@ -133,7 +140,7 @@ impl Run {
         result.session = SessionState::Reset;
         match ending {
             Ending::Outcome(frame) => match Outcome::decode(&frame) {
-                Ok(outcome) => self.read_outcome(outcome, output.refused, &mut result),
+                Ok(outcome) => self.read_outcome(outcome, output.refusals > 0, &mut result),
                 Err(error) => {
                     let message = format!("the code damaged the interpreter it ran in: {error}");
                     result.error = Some(ExecutionError::new(ErrorKind::Crashed, message));
@@ -178,7 +185,10 @@ impl Run {
         let (kind, limit) = match error.kind {
             GuestErrorKind::Syntax => (ErrorKind::Syntax, None),
             GuestErrorKind::Memory => (ErrorKind::Memory, Some(LimitName::Memory)),
-            GuestErrorKind::Output if refused => (ErrorKind::Output, Some(LimitName::Output)),
+            // Past Python's own streams the refusal is an OSError.
+            GuestErrorKind::Output | GuestErrorKind::Exception if refused => {
+                (ErrorKind::Output, Some(LimitName::Output))
+            }
             GuestErrorKind::Output | GuestErrorKind::Exception => (ErrorKind::Exception, None),
         };
         let limit = limit.map(|name| LimitHit::of(name, &self.limits));

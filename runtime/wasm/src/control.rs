@@ -16,6 +16,8 @@ pub(crate) enum Stop {
     Timeout,
     #[error("the run took too much processor time")]
     Cpu,
+    #[error("the run wrote too much")]
+    Output,
     #[error("the run was interrupted")]
     Cancelled,
 }

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use pcm_python_wasm::{ImageInfo, cache_root};
 use rustix::fs::{MemfdFlags, memfd_create};
 
-/// Zstandard, level 15.
+/// Compressed with Zstandard.
 static PACKED: &[u8] = include_bytes!(env!("PCM_IMAGE"));
 static INFO: &str = include_str!(env!("PCM_IMAGE_INFO"));
 
@@ -32,15 +32,14 @@ pub(crate) fn info() -> io::Result<ImageInfo> {
 
 /// The image as a file that was checked.
 pub(crate) fn open(info: &ImageInfo) -> io::Result<Unpacked> {
-    match cache_root().and_then(|root| open_in(&root.join("engine"), info)) {
-        Ok((file, path)) => Ok(Unpacked { file, path: Some(path) }),
-        // A read-only or missing home is no reason not to start: a tenth of a second each time.
-        Err(_) => {
-            let mut file = File::from(memfd_create(c"pcm-python", MemfdFlags::CLOEXEC)?);
-            unpack(&mut file, info)?;
-            Ok(Unpacked { file, path: None })
-        }
+    let cached = cache_root().and_then(|root| open_in(&root.join("engine"), info));
+    if let Ok((file, path)) = cached {
+        return Ok(Unpacked { file, path: Some(path) });
     }
+    // A read-only or missing home is no reason not to start: a tenth of a second each time.
+    let mut file = File::from(memfd_create(c"pcm-python", MemfdFlags::CLOEXEC)?);
+    unpack(&mut file, info)?;
+    Ok(Unpacked { file, path: None })
 }
 
 fn open_in(folder: &Path, info: &ImageInfo) -> io::Result<(File, PathBuf)> {
@@ -117,14 +116,14 @@ fn tempfile_in(folder: &Path) -> io::Result<(File, PathBuf)> {
     Ok((options.read(true).write(true).create(true).truncate(true).mode(0o600).open(&path)?, path))
 }
 
-fn unpack(into: &mut File, info: &ImageInfo) -> io::Result<()> {
+fn unpack(target: &mut File, info: &ImageInfo) -> io::Result<()> {
     let mut decoder = zstd::Decoder::new(PACKED)?.take(info.size + 1);
-    let mut hashed = Hashed { inner: &mut *into, hasher: blake3::Hasher::new() };
+    let mut hashed = Hashed { inner: &mut *target, hasher: blake3::Hasher::new() };
     io::copy(&mut decoder, &mut hashed)?;
     if hashed.hasher.finalize().to_hex().as_str() != info.blake3 {
         return Err(io::Error::other("the embedded image is damaged: build pcm-sandbox again"));
     }
-    into.rewind()
+    target.rewind()
 }
 
 struct Hashed<W> {

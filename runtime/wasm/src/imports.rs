@@ -10,14 +10,14 @@ use tokio::task::JoinSet;
 use wasmtime::{Caller, Linker, Memory, Result, StoreLimits, bail};
 use wasmtime_wasi::p1::{self, WasiP1Ctx};
 
-use crate::control::Control;
+use crate::control::{Control, Stop};
 
 /// The calls of one session that the host works on at a time; further ones wait. A finished call
 /// counts until the guest has taken its reply, so that replies cannot pile up.
 const CONCURRENT_CALLS: usize = 128;
 /// How many times `host_call_bytes` the requests that wait may hold together.
 const PENDING_FACTOR: u64 = 4;
-const LONGEST_WAIT: Duration = Duration::from_secs(3600);
+const LONGEST_WAIT: Duration = Duration::from_hours(1);
 
 /// What the host keeps for one instance.
 pub(crate) struct GuestState {
@@ -175,7 +175,11 @@ fn take(mut guest: Guest<'_>, into: i32) -> Result<()> {
 fn emit(mut guest: Guest<'_>, channel: i32, at: i32, length: i32) -> Result<i32> {
     let run = Arc::clone(&active(&mut guest)?.run);
     let data = slice(&guest, at, length)?;
-    Ok(i32::from(run.emit(channel, data).is_err()))
+    let refused = run.emit(channel, data).is_err();
+    if refused && run.is_flooding() {
+        return Err(Stop::Output.into());
+    }
+    Ok(i32::from(refused))
 }
 
 /// A request out of the guest's memory, or the refusal of one that is too long to be copied.

@@ -204,6 +204,7 @@ fn stopped(stop: Stop) -> Ending {
     match stop {
         Stop::Timeout => Ending::Limit(ErrorKind::Timeout, LimitName::Timeout),
         Stop::Cpu => Ending::Limit(ErrorKind::Timeout, LimitName::Cpu),
+        Stop::Output => Ending::Limit(ErrorKind::Output, LimitName::Output),
         Stop::Cancelled => Ending::Cancelled,
     }
 }

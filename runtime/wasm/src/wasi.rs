@@ -13,6 +13,8 @@ use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
 
+use crate::control::Stop;
+
 /// The most bytes that one write of the guest may bring.
 const WRITE_BYTES: usize = 64 << 10;
 
@@ -68,7 +70,9 @@ impl Pollable for Streamed {
 impl OutputStream for Streamed {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
         let Some(run) = self.current.get() else { return Err(StreamError::Closed) };
-        run.write(self.stream, &bytes).map_err(|_| StreamError::Closed)
+        run.write(self.stream, &bytes).map_err(|_| {
+            if run.is_flooding() { StreamError::Trap(Stop::Output.into()) } else { StreamError::Closed }
+        })
     }
 
     fn flush(&mut self) -> StreamResult<()> {

@@ -20,6 +20,8 @@ use serde_json::Value;
 pub struct Expectation {
     /// Nothing but success is expected.
     pub ok: bool,
+    /// Any outcome will do, so long as there is one. For code whose effect nobody can foretell.
+    pub any_outcome: bool,
     /// The value, written as JSON text: `'null'`, `'[1, "a"]'`.
     #[serde(deserialize_with = "json_text")]
     pub value: Option<Value>,
@@ -129,11 +131,16 @@ impl Expectation {
         let about_success = self.ok || self.value.is_some() || self.repr.is_some();
         ensure!(self.error_kind.is_none() || !about_success, "expects an error and success");
         ensure!(self.value.is_some() || self.types.is_empty(), "`types` without a `value`");
+        let nothing_else = *self == Self { any_outcome: true, ..Self::default() };
+        ensure!(!self.any_outcome || nothing_else, "`any_outcome` beside other expectations");
         Ok(())
     }
 
     /// All that came otherwise than expected.
     pub fn compare(&self, observed: &Observed) -> Vec<Mismatch> {
+        if self.any_outcome {
+            return Vec::new();
+        }
         let mut comparison = Comparison(Vec::new());
         let result = &observed.result;
         self.compare_error(result.error.as_ref(), &mut comparison);

@@ -15,12 +15,14 @@
 
 pub mod case;
 pub mod expect;
+mod failure;
 mod load;
 mod memory_host;
 pub mod runner;
 
 pub use case::{Case, Step};
 pub use expect::{Expectation, Mismatch};
+pub use failure::Failure;
 pub use load::load_cases;
 pub use memory_host::MemoryHost;
-pub use runner::{Backend, Failure, Verdict, run_case};
+pub use runner::{Backend, Verdict, run_case};

@@ -15,11 +15,12 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use crate::case::{Action, Case, Code, Step};
-use crate::expect::{Mismatch, Observed};
+use crate::expect::Observed;
+use crate::failure::{Failure, Fault};
 use crate::memory_host::MemoryHost;
 
 /// How long a step may take before the backend counts as stuck: twice the default timeout.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Something that makes sessions.
 #[async_trait]
@@ -108,7 +109,7 @@ async fn take_step(session: Arc<dyn Executor>, step: &Step) -> Result<Observed, 
     let result = match timeout(PATIENCE, work).await {
         Ok(Ok(result)) => result,
         Ok(Err(failed)) => return Err(Fault::Panicked(failed.to_string())),
-        Err(_) => return Err(Fault::Stuck),
+        Err(_) => return Err(Fault::Stuck(PATIENCE)),
     };
     let wall = begin.elapsed();
     if let Some(interrupt) = interrupt {
@@ -155,74 +156,141 @@ async fn act(session: &dyn Executor, action: Action, request: RunRequest) -> Exe
     }
 }
 
-/// A case that failed, for the reader.
-#[derive(Debug)]
-pub struct Failure {
-    case: String,
-    about: String,
-    step: String,
-    code: String,
-    fault: Fault,
-}
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may stop at once")]
 
-#[derive(Debug)]
-enum Fault {
-    Startup(anyhow::Error),
-    Stuck,
-    Panicked(String),
-    Unexpected { mismatches: Vec<Mismatch>, result: Box<ExecutionResult> },
-}
+    use pcm_runtime_api::{Capability, ErrorKind, HostCall, Namespace, Payload};
+    use serde_json::json;
 
-impl Failure {
-    fn new(case: &Case, number: usize, step: &Step, fault: Fault) -> Self {
-        const MOST: usize = 1000;
-        let Step { action, session, .. } = step;
-        let code = step.code.as_ref().map(Code::bytes).unwrap_or_default();
-        Self {
-            case: case.to_string(),
-            about: case.about.clone(),
-            step: format!("{number} of {}: {action:?} in session {session}", case.steps.len()),
-            code: String::from_utf8_lossy(&code).chars().take(MOST).collect(),
-            fault,
+    use super::*;
+    use crate::case::CaseLimits;
+    use crate::expect::Expectation;
+
+    /// A backend that only knows a few words.
+    #[derive(Debug)]
+    struct Parrot;
+
+    #[async_trait]
+    impl Backend for Parrot {
+        fn key(&self) -> &'static str {
+            "parrot"
+        }
+
+        async fn open(&self, _limits: Limits) -> anyhow::Result<Arc<dyn Executor>> {
+            Ok(Arc::new(ParrotSession(Mutex::new(None))))
         }
     }
 
-    /// What came otherwise than expected; nothing if it did not come to a comparison.
-    pub fn mismatches(&self) -> &[Mismatch] {
-        match &self.fault {
-            Fault::Unexpected { mismatches, .. } => mismatches,
-            _ => &[],
-        }
-    }
-}
+    #[derive(Debug)]
+    struct ParrotSession(Mutex<Option<Arc<dyn HostPort>>>);
 
-impl fmt::Display for Failure {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { case, about, step, code, fault } = self;
-        writeln!(formatter, "case {case}\n     {about}\nstep {step}")?;
-        for line in code.lines() {
-            writeln!(formatter, "     | {line}")?;
+    #[async_trait]
+    impl Executor for ParrotSession {
+        fn backend(&self) -> &'static str {
+            "parrot"
         }
-        match fault {
-            Fault::Startup(error) => {
-                write!(formatter, "the session could not be started: {error:#}")
-            }
-            Fault::Stuck => write!(formatter, "no result after {} s", PATIENCE.as_secs()),
-            Fault::Panicked(failed) => write!(formatter, "the backend panicked: {failed}"),
-            Fault::Unexpected { mismatches, result } => {
-                for mismatch in mismatches {
-                    writeln!(formatter, "{mismatch}")?;
+
+        fn capabilities(&self) -> &'static [Capability] {
+            &[]
+        }
+
+        async fn start(&self, port: Arc<dyn HostPort>) -> Result<(), ExecutorError> {
+            *self.0.lock().unwrap() = Some(port);
+            Ok(())
+        }
+
+        async fn run(&self, request: RunRequest) -> ExecutionResult {
+            let mut result = ExecutionResult::new("parrot");
+            match request.code.as_slice() {
+                b"answer" => result.value = 42.into(),
+                b"raise" => {
+                    result.error = Some(ExecutionError::new(ErrorKind::Exception, "no"));
                 }
-                write!(formatter, "the whole result: {}", whole(result))
+                b"panic" => assert_eq!(request.timeout, Some(Duration::ZERO)),
+                _ => {
+                    let port = self.0.lock().unwrap().clone().unwrap();
+                    let args = Payload::from(json!({"name": "echo", "args": {"text": "hi"}}));
+                    let (namespace, op) = (Namespace::Tools, "call".to_owned());
+                    let reply = port.call(HostCall { namespace, op, args }).await;
+                    result.value = reply.unwrap().value;
+                }
             }
+            result
+        }
+
+        fn interrupt(&self) {}
+
+        async fn reset(&self) -> Result<(), ExecutorError> {
+            Err(ExecutorError::Closed)
+        }
+
+        async fn close(&self) {}
+    }
+
+    fn case(steps: &str) -> Case {
+        let steps: BTreeMap<String, Vec<Step>> = toml::from_str(steps).unwrap();
+        Case {
+            id: "one".to_owned(),
+            spec: None,
+            about: "a".to_owned(),
+            limits: CaseLimits::default(),
+            steps: steps.into_values().next().unwrap(),
+            except: BTreeMap::new(),
+            file: "cases/topic.toml".into(),
+            line: 1,
         }
     }
-}
 
-impl std::error::Error for Failure {}
+    fn outcome(steps: &str) -> Result<Verdict, Failure> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(run_case(&Parrot, &case(steps)))
+    }
 
-fn whole(result: &ExecutionResult) -> String {
-    const MOST: usize = 4000;
-    let text = serde_json::to_string_pretty(result).unwrap_or_else(|error| error.to_string());
-    text.chars().take(MOST).collect()
+    #[test]
+    fn a_case_that_holds_passes() {
+        let steps = "[[step]]\ncode = 'answer'\nvalue = '42'\n[[step]]\ncode = 'echo'\nok = true\n\
+                     [[step]]\naction = 'reset'\nerror_kind = 'closed'\nsession_state = 'lost'\n";
+        assert_eq!(outcome(steps).unwrap(), Verdict::Passed);
+    }
+
+    #[test]
+    fn a_failure_names_case_step_expectation_and_result() {
+        let steps =
+            "[[step]]\ncode = 'answer'\nok = true\n[[step]]\ncode = 'answer'\nvalue = '41'\n";
+        let failure = outcome(steps).unwrap_err().to_string();
+        let expected = "case topic::one (cases/topic.toml:1)\n     a\n\
+                        step 2 of 2: Run in session a\n     | answer\n  \
+                        value\n  - expected Number(41)\n  + got      Number(42)\n";
+        assert!(failure.starts_with(expected), "{failure}");
+    }
+
+    #[test]
+    fn an_unexpected_error_is_a_failure() {
+        let failure = outcome("[[step]]\ncode = 'raise'\nvalue = 'null'\n").unwrap_err();
+        assert_eq!(failure.mismatches()[0].expected, "no error");
+        assert_eq!(failure.mismatches()[0].got, "exception, Exception: no");
+    }
+
+    #[test]
+    fn a_panic_is_a_failure() {
+        let failure = outcome("[[step]]\ncode = 'panic'\nany_outcome = true\n").unwrap_err();
+        assert!(failure.to_string().contains("the backend panicked"), "{failure}");
+    }
+
+    #[test]
+    fn an_exception_of_the_backend_changes_what_is_expected() {
+        let mut case = case("[[step]]\ncode = 'answer'\nvalue = '41'\n");
+        let value = Some(json!(42));
+        let step =
+            BTreeMap::from([("1".to_owned(), Expectation { value, ..Expectation::default() })]);
+        let reason = "it cannot count".to_owned();
+        let exception = crate::case::Exception { reason: reason.clone(), skip: false, step };
+        case.except.insert("parrot".to_owned(), exception);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        assert_eq!(runtime.block_on(run_case(&Parrot, &case)).unwrap(), Verdict::Passed);
+        case.except.get_mut("parrot").unwrap().skip = true;
+        let skipped = runtime.block_on(run_case(&Parrot, &case)).unwrap();
+        assert_eq!(skipped, Verdict::Skipped { reason });
+    }
 }

@@ -17,10 +17,9 @@ fn main() -> Result<ExitCode> {
     let cases = load_cases(&Path::new(env!("CARGO_MANIFEST_DIR")).join("cases"))?;
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = Arc::new(runtime.context("cannot start the tokio runtime")?);
-    let trials = [wasm()]
-        .iter()
-        .flat_map(|found| cases.iter().map(|case| trial(found, case.clone(), &runtime)))
-        .collect();
+    let wasm = wasm();
+    let mut trials = vec![must_be_here(&wasm)];
+    trials.extend(cases.into_iter().map(|case| trial(&wasm, case, &runtime)));
     Ok(libtest_mimic::run(&arguments, trials).exit_code())
 }
 
@@ -30,11 +29,30 @@ enum Found {
     Missing { key: &'static str, reason: String },
 }
 
+impl Found {
+    fn key(&self) -> &'static str {
+        match self {
+            Self::Here(backend) => backend.key(),
+            Self::Missing { key, .. } => key,
+        }
+    }
+}
+
+/// Fails when a backend is missing that no machine is without: else all its cases were ignored and
+/// nobody would see it.
+fn must_be_here(found: &Found) -> Trial {
+    let outcome = match found {
+        Found::Here(_) => Ok(()),
+        Found::Missing { reason, .. } => Err(Failed::from(reason)),
+    };
+    Trial::test(format!("{}::is_here", found.key()), move || outcome)
+}
+
 fn trial(found: &Found, case: Case, runtime: &Arc<Runtime>) -> Trial {
+    let name = format!("{}::{}::{}", found.key(), case.topic(), case.id);
     match found {
         Found::Here(backend) => {
             let (backend, runtime) = (Arc::clone(backend), Arc::clone(runtime));
-            let name = name_of(backend.key(), &case);
             Trial::ignorable_test(name, move || {
                 match runtime.block_on(run_case(&*backend, &case)) {
                     Ok(Verdict::Passed) => Ok(Completion::Completed),
@@ -43,16 +61,12 @@ fn trial(found: &Found, case: Case, runtime: &Arc<Runtime>) -> Trial {
                 }
             })
         }
-        Found::Missing { key, reason } => {
+        Found::Missing { reason, .. } => {
             let reason = reason.clone();
             let ignored = move || Ok(Completion::ignored_with(reason));
-            Trial::ignorable_test(name_of(key, &case), ignored).with_ignored_flag(true)
+            Trial::ignorable_test(name, ignored).with_ignored_flag(true)
         }
     }
-}
-
-fn name_of(backend: &str, case: &Case) -> String {
-    format!("{backend}::{}::{}", case.topic(), case.id)
 }
 
 #[derive(Debug)]

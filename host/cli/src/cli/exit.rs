@@ -31,7 +31,8 @@ Exit codes:
     3  the backend is not available or did not start
   124  the code took too long
   130  interrupted by Ctrl-C
-  137  the memory, fuel or output limit was hit, or the interpreter crashed";
+  137  the memory, fuel or output limit was hit, or the interpreter crashed
+  141  whoever read the output went away";
 
 /// The exit code of a run.
 pub(crate) fn code_of(result: &ExecutionResult) -> u8 {

@@ -17,7 +17,7 @@ use super::source::SourceArgs;
 
 /// Run Python code in a sandbox and show what it prints and the value of its last expression
 ///
-/// The code can reach no file, no network and no process of this machine.
+/// Behind the default backend the code reaches no file, no network and no process of this machine.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{}", exit::HELP))]
 pub(crate) struct RunArgs {

@@ -1,0 +1,72 @@
+"""What the evaluator needs of the interpreter around it, and how user code is kept from it."""
+
+from __future__ import annotations
+
+import builtins
+import sys
+import types
+from sys import getprofile, getrecursionlimit, gettrace, setprofile, setrecursionlimit, settrace
+from typing import Any
+
+_LEAST_RECURSION = 200  # less than this would stop the evaluator itself
+
+
+class Interpreter:
+    """The session's `__main__`, its builtins, its recursion limit.
+
+    User code runs inside `with interpreter`. Afterwards its variables are kept, and its changes to
+    what the evaluator itself stands on are undone.
+    """
+
+    def __init__(self, names: dict[str, Any]) -> None:
+        self._main = types.ModuleType("__main__")
+        self._names = {**vars(self._main), **names, "__builtins__": builtins}
+        self._builtins: dict[str, Any] = {}
+        self._recursion_limit = getrecursionlimit()
+        self._tracing = gettrace(), getprofile()
+        self.forget()
+
+    @property
+    def scope(self) -> dict[str, Any]:
+        """The variables of the session."""
+        return self._main.__dict__
+
+    def install(self, **added: Any) -> None:
+        """Makes this interpreter the session's, with some builtins more. Once per interpreter."""
+        builtins.__dict__.update(added)
+        self._builtins = dict(builtins.__dict__)
+        sys.setrecursionlimit = self._set_recursion_limit
+        sys.modules["__main__"] = self._main
+
+    def forget(self) -> None:
+        """Drops the variables of the session."""
+        self.scope.clear()
+        self.scope.update(self._names)
+
+    def grant_recursion(self, limit: int) -> None:
+        """Says how far `sys.setrecursionlimit` may go."""
+        self._recursion_limit = limit
+        self._set_recursion_limit(getrecursionlimit())
+
+    def __enter__(self) -> None:
+        self._tracing = gettrace(), getprofile()
+
+    def __exit__(self, *_error: object) -> None:
+        trace, profile = self._tracing
+        settrace(trace)
+        setprofile(profile)
+        self.restore()
+
+    def restore(self) -> None:
+        """Puts back the builtins, `__main__`, and those of the session's names that are missing."""
+        builtins.__dict__.update(self._builtins)
+        sys.modules["__main__"] = self._main
+        self.scope["__builtins__"] = builtins
+        for name in self._names.keys() - self.scope.keys():
+            self.scope[name] = self._names[name]
+
+    def _set_recursion_limit(self, limit: int, /) -> None:
+        """Sets the recursion limit, up to what the sandbox grants."""
+        granted = max(min(limit, self._recursion_limit), _LEAST_RECURSION)
+        if granted != getrecursionlimit():
+            setrecursionlimit(granted)

@@ -1,0 +1,56 @@
+//! What the benchmarks share: figures of the machine and of this process.
+//!
+//! Times in here are for reading, not for passing: nothing fails because a machine was busy.
+
+use std::fs;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// The machine and how busy it is, in a line.
+pub fn machine() -> String {
+    let cpu = field("/proc/cpuinfo", "model name");
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load: Vec<&str> = load.split(' ').take(3).collect();
+    format!("{cpu}, {cores} cores, load {}", load.join(" "))
+}
+
+/// Memory that belongs to this process alone, in bytes.
+pub fn private_bytes() -> u64 {
+    ["Private_Clean", "Private_Dirty"]
+        .iter()
+        .map(|name| kilobytes("/proc/self/smaps_rollup", name))
+        .sum::<u64>()
+        << 10
+}
+
+/// All memory of this process, in bytes.
+pub fn resident_bytes() -> u64 {
+    kilobytes("/proc/self/smaps_rollup", "Rss") << 10
+}
+
+/// How long a command takes from its start to its end, `runs` times, in order of length; None when
+/// it cannot be started or fails.
+pub fn whole_process(command: &mut Command, runs: usize) -> Option<Vec<Duration>> {
+    let mut times = Vec::with_capacity(runs);
+    for _ in 0..runs {
+        let start = Instant::now();
+        let output = command.output().ok()?;
+        times.push(start.elapsed());
+        if !output.status.success() {
+            return None;
+        }
+    }
+    times.sort();
+    Some(times)
+}
+
+fn kilobytes(file: &str, name: &str) -> u64 {
+    field(file, name).split(' ').next().and_then(|number| number.parse().ok()).unwrap_or(0)
+}
+
+fn field(file: &str, name: &str) -> String {
+    let text = fs::read_to_string(file).unwrap_or_default();
+    let line = text.lines().find(|line| line.starts_with(name));
+    line.and_then(|line| line.split(':').nth(1)).unwrap_or_default().trim().to_owned()
+}
