@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import ast
-import io
+from ast import Expr, Expression, Module, PyCF_ALLOW_TOP_LEVEL_AWAIT, PyCF_ONLY_AST
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from io import BytesIO, StringIO
 from linecache import cache as _lines
+from tokenize import detect_encoding
 from types import CodeType
 from typing import Any
 
 from pcm_guest.rewriting import rewrite
 
-_FLAGS = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+# What is used at run time is bound here: code in the sandbox may replace the names in its module.
+_FLAGS = PyCF_ALLOW_TOP_LEVEL_AWAIT
 _IS_COROUTINE = 0x80  # inspect.CO_COROUTINE
 
 
@@ -49,20 +51,51 @@ def compile_program(source: bytes, filename: str) -> Program:
     """Parses and compiles. The value is that of the last top-level expression, if the source ends
     in one. Raises whatever Python raises for source that does not compile.
 
-    The source is text in UTF-8: a coding cookie in it means nothing.
+    The source is read as Python reads a file: UTF-8, unless its first lines name another encoding.
     """
-    text = source.decode("utf-8-sig")
+    text = _decode(source)
     _remember_source(text, filename)
+    awaits = "await" in text or "async" in text
+    if not awaits and _may_be_expression(text):
+        try:
+            return Program(None, compile(text, filename, "eval", _FLAGS, dont_inherit=True))
+        except Exception:
+            pass  # the long way tells what is wrong with it, if anything is
     tree = _parse(text, filename)
-    if "await" in text or "async" in text:
+    if awaits:
         rewrite(tree)
-    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], Expr) else None
     body = compile(tree, filename, "exec", _FLAGS, dont_inherit=True) if tree.body else None
     value = None
-    if isinstance(last, ast.Expr):
-        expression = ast.Expression(last.value)
-        value = compile(expression, filename, "eval", _FLAGS, dont_inherit=True)
+    if isinstance(last, Expr):
+        value = compile(Expression(last.value), filename, "eval", _FLAGS, dont_inherit=True)
     return Program(body, value)
+
+
+def _decode(source: bytes) -> str:
+    source = source.removeprefix(b"\xef\xbb\xbf")
+    if b"coding" in b"".join(source.split(b"\n", 2)[:2]):
+        return source.decode(detect_encoding(BytesIO(source).readline)[0])
+    return source.decode("utf-8")
+
+
+_STATEMENTS = ("import ", "from ", "del ", "raise ", "assert ", "pass", "global ", "return", "@")
+
+
+def _may_be_expression(text: str) -> bool:
+    """Whether it pays to try the short way: without a tree in between, compiling takes a third.
+
+    A backslash may make the parser warn, and it would warn again on the long way. An indented
+    expression is an error in a program.
+    """
+    return not (
+        "\n" in text
+        or "\\" in text
+        or ";" in text
+        or " = " in text
+        or text[:1].isspace()
+        or text.startswith(_STATEMENTS)
+    )
 
 
 Workflow = Callable[..., Coroutine[Any, Any, Any]]
@@ -81,9 +114,9 @@ def compile_workflow(name: str, source: str, scope: dict[str, Any]) -> Workflow:
     return run
 
 
-def _parse(text: str, filename: str) -> ast.Module:
-    tree = compile(text, filename, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
-    assert isinstance(tree, ast.Module)
+def _parse(text: str, filename: str) -> Module:
+    tree = compile(text, filename, "exec", PyCF_ONLY_AST, dont_inherit=True)
+    assert isinstance(tree, Module)
     return tree
 
 
@@ -97,7 +130,7 @@ def _remember_source(text: str, filename: str) -> None:
     """Lets tracebacks and `inspect` show the lines."""
     lines = [
         line if len(line) <= _MAX_LINE else f"{line[:_MAX_LINE]}…\n"
-        for line in io.StringIO(text, newline=None)  # not splitlines(): Python knows fewer ends
+        for line in StringIO(text, newline=None)  # not splitlines(): Python knows fewer ends
     ]
     _lines[filename] = (len(text), None, lines, filename)
     _remembered.pop(filename, None)

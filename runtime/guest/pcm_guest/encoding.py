@@ -53,6 +53,8 @@ class EncodingError(TypeError):
 
 def encode(value: Any) -> tuple[str, Types]:
     """The JSON text of `value` and the types beside it."""
+    if type(value) is int and -_SMALL < value < _SMALL:
+        return str(value), {}
     try:
         if all(map(_has_text_keys, _containers(value))):
             text = _to_json(value)
@@ -128,6 +130,7 @@ def _containers(value: Any) -> Iterator[Any]:
     raise EncodingError(f"nested deeper than {MAX_DEPTH} levels")
 
 
+_SMALL = 2**53
 _CONTAINERS = (list, tuple, dict)
 _LEAVES = {type(None), bool, int, float, str}
 _TEXT = {str}

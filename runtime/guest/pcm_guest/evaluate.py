@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import gc
 from contextvars import ContextVar
+from dataclasses import dataclass
 from random import seed
 from typing import Any
 
 from pcm_guest import compiling, errors, namespaces, rewriting, streams, tracebacks
 from pcm_guest.calls import Host
 from pcm_guest.display import Display
-from pcm_guest.encoding import encode, from_json, to_frame, types_field
+from pcm_guest.encoding import encode, to_frame, types_field
 from pcm_guest.interpreter import Interpreter
 from pcm_guest.loop import Loops, OutsideOfLoop
 from pcm_guest.port import OutputLimitError, Port
@@ -23,6 +24,14 @@ _BROKEN = (
     b'"traceback":""},"exhausted":true}'
 )
 _workflow_depth = ContextVar("_workflow_depth", default=0)
+
+
+@dataclass(slots=True)
+class Wanted:
+    """What the host wants to know of a value."""
+
+    repr: bool
+    value_bytes: int
 
 
 class Guest:
@@ -65,20 +74,21 @@ class Guest:
     def run(self, options: bytes, source: bytes) -> bytes:
         """Runs `source` and describes how that went.
 
-        `options`: `repr` (always give the value's repr), `value_bytes` (the longest value to send),
-        `recursion` (the highest recursion limit to grant). The outcome: `value` and `types` (see
-        `encoding`), `repr` where asked for or where there is no encoding, `error` with `kind`,
-        `type`, `message`, `traceback`, and `exhausted` when no further run could work.
+        `options`: three numbers with a blank between them: 1 to give the value's repr in any case,
+        else 0; the longest value to send; the highest recursion limit to grant. The outcome:
+        `value` and `types` (see `encoding`), `repr` where asked for or where there is no encoding,
+        `error` with `kind`, `type`, `message`, `traceback`, and `exhausted` when no further run
+        could work.
         """
         try:
-            settings = from_json(options.decode())
-            self._begin(settings["recursion"])
-            return self._evaluate(source, settings)
+            show, value_bytes, recursion = map(int, options.split())
+            self._begin(recursion)
+            return self._evaluate(source, Wanted(bool(show), value_bytes))
         except MemoryError:
             return _BROKEN
         except BaseException as error:  # such as an interrupt while the outcome was put together
             self._interpreter.restore()
-            return _last_word(error)
+            return _exhausted(_last_word(error))
 
     def _begin(self, recursion_limit: int) -> None:
         self._interpreter.grant_recursion(recursion_limit)
@@ -88,13 +98,15 @@ class Guest:
         if self._runs == 1:
             seed()  # a snapshot holds one state for all its sessions
 
-    def _evaluate(self, source: bytes, settings: dict[str, Any]) -> bytes:
+    def _evaluate(self, source: bytes, wanted: Wanted) -> bytes:
         try:
             try:
                 program = compiling.compile_program(source, f"<run {self._runs}>")
-            except Exception as error:  # a MemoryError of the parser means: nested too deep
+            except SOURCE_ERRORS as error:
                 return _failure("syntax", error)
-            return self._success(self._execute(program), settings)
+            except Exception as error:  # the code of an earlier run replaced what compiles
+                return _exhausted(_failure("exception", error))
+            return self._success(self._execute(program), wanted)
         except SystemExit as error:
             return _NOTHING if error.code in _GOOD_EXITS else _failure("exception", error)
         except OutputLimitError as error:
@@ -103,7 +115,7 @@ class Guest:
             if not tracebacks.is_out_of_memory(error):
                 return _failure("exception", error)
             failure = _failure("memory", error)
-        return failure if _has_room() else failure[:-1] + b',"exhausted":true}'
+        return failure if _has_room() else _exhausted(failure)
 
     def _execute(self, program: compiling.Program) -> Any:
         scope = self._interpreter.scope
@@ -117,12 +129,12 @@ class Guest:
                 with OutsideOfLoop(), self._interpreter:
                     self._loops.settle()
 
-    def _success(self, value: Any, settings: dict[str, Any]) -> bytes:
+    def _success(self, value: Any, wanted: Wanted) -> bytes:
         if value is None:
             return _NOTHING
         self._display.show_result(value)
-        encoded = _within(settings["value_bytes"], value)
-        if encoded != _NULL and not settings.get("repr"):
+        encoded = _within(wanted.value_bytes, value)
+        if encoded != _NULL and not wanted.repr:
             return b'{"value":%b}' % encoded
         shown = to_frame({"repr": tracebacks.safe_repr(value, _MAX_REPR)})
         return b'{"value":%b,%b' % (encoded, shown[1:])
@@ -143,6 +155,9 @@ class Guest:
 
         return counted
 
+
+SOURCE_ERRORS = (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError)
+"""What Python raises for source that does not compile; a MemoryError means: nested too deep."""
 
 _NOTHING = b'{"value":null}'
 _NULL = b"null"
@@ -166,6 +181,11 @@ def _failure(kind: str, error: BaseException) -> bytes:
     name, message, traceback = tracebacks.describe(error)
     described = {"kind": kind, "type": name, "message": message, "traceback": traceback}
     return to_frame({"value": None, "error": described})
+
+
+def _exhausted(outcome: bytes) -> bytes:
+    """Says that the interpreter is of no further use."""
+    return outcome[:-1] + b',"exhausted":true}'
 
 
 def _last_word(error: BaseException) -> bytes:

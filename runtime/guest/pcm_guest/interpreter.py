@@ -22,6 +22,7 @@ class Interpreter:
         self._main = types.ModuleType("__main__")
         self._names = {**vars(self._main), **names, "__builtins__": builtins}
         self._builtins: dict[str, Any] = {}
+        self._modules = sys.modules
         self._recursion_limit = getrecursionlimit()
         self._tracing = gettrace(), getprofile()
         self.forget()
@@ -60,7 +61,8 @@ class Interpreter:
     def restore(self) -> None:
         """Puts back the builtins, `__main__`, and those of the session's names that are missing."""
         builtins.__dict__.update(self._builtins)
-        sys.modules["__main__"] = self._main
+        sys.modules = self._modules
+        self._modules["__main__"] = self._main
         self.scope["__builtins__"] = builtins
         for name in self._names.keys() - self.scope.keys():
             self.scope[name] = self._names[name]

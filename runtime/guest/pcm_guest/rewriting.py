@@ -9,9 +9,8 @@ The places:
 
 1. `await f(…)`, also inside a conditional expression there;
 2. a call among the positional arguments of `gather`, or as the first argument of `wait_for`,
-   `as_completed`, `shield`, `create_task`, `ensure_future`, `run_until_complete`, `asyncio.wait`
-   or `asyncio.run`, also inside a list, tuple, set, comprehension, conditional expression or
-   starred argument there;
+   `as_completed`, `shield`, `create_task`, `ensure_future`, `run_until_complete` or `asyncio.run`,
+   also inside a list, tuple, set, comprehension, conditional expression or starred argument there;
 3. the same forms assigned or appended to a name, when every use of that name in the same function
    (or, at top level, in the same run) is one of: awaited, an argument of a function of 2, or
    `name.append(…)`: `jobs = [tools.x(i=i) for i in ids]` and then `await asyncio.gather(*jobs)`.
@@ -23,7 +22,35 @@ and `f.call_async(…)` say explicitly which is meant.
 
 from __future__ import annotations
 
-import ast
+from ast import (
+    AST,
+    AnnAssign,
+    Assign,
+    AsyncFunctionDef,
+    Attribute,
+    Await,
+    Call,
+    ClassDef,
+    FunctionDef,
+    GeneratorExp,
+    Global,
+    IfExp,
+    Lambda,
+    List,
+    ListComp,
+    Load,
+    Module,
+    Name,
+    Nonlocal,
+    Set,
+    SetComp,
+    Starred,
+    Tuple,
+    copy_location,
+    expr,
+    iter_child_nodes,
+    walk,
+)
 from collections.abc import Callable, Generator, Iterator
 from inspect import isawaitable
 from typing import Any
@@ -38,9 +65,9 @@ _TAKES_ALL = frozenset({"gather"})
 _TAKES_FIRST = frozenset(
     "wait_for as_completed shield create_task ensure_future run_until_complete".split()
 )
-_TAKES_FIRST_OF_ASYNCIO = frozenset({"run", "wait"})  # too common as names of other functions
-_Scope = ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
-_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
+_TAKES_FIRST_OF_ASYNCIO = frozenset({"run"})  # too common as a name of other functions
+_Scope = Module | FunctionDef | AsyncFunctionDef | Lambda
+_SCOPES = (FunctionDef, AsyncFunctionDef, Lambda, ClassDef)
 
 
 def deferred(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -66,29 +93,29 @@ def ready(value: Any) -> Any:
     return value if isawaitable(value) else _Ready(value)
 
 
-def rewrite(tree: ast.Module) -> None:
+def rewrite(tree: Module) -> None:
     """Rewrites the calls of `tree` in place."""
-    waits: list[ast.Await] = []
-    awaited: list[ast.expr] = []
-    for node in ast.walk(tree):  # to its end before anything is rewritten
-        if isinstance(node, ast.Await):
+    waits: list[Await] = []
+    awaited: list[expr] = []
+    for node in walk(tree):  # to its end before anything is rewritten
+        if isinstance(node, Await):
             waits.append(node)
             awaited.append(node.value)
-        elif isinstance(node, ast.Call):
+        elif isinstance(node, Call):
             awaited += _awaitable_arguments(node)
-        elif isinstance(node, (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef)):
+        elif isinstance(node, (Module, FunctionDef, AsyncFunctionDef)):
             awaited += _held_awaitables(node)
     for call in {call for expression in awaited for call in _given_calls(expression)}:
         call.func = _wrapped(DEFERRED, call.func)
     for node in waits:
-        if not isinstance(node.value, ast.Call):
+        if not isinstance(node.value, Call):
             node.value = _wrapped(READY, node.value)
 
 
-def _awaitable_arguments(call: ast.Call) -> list[ast.expr]:
+def _awaitable_arguments(call: Call) -> list[expr]:
     """The arguments of a call of asyncio that are to be awaitables."""
     function = call.func
-    if isinstance(function, ast.Attribute):
+    if isinstance(function, Attribute):
         name = function.attr
         if name in _TAKES_FIRST_OF_ASYNCIO and _name_of(function.value) == "asyncio":
             return call.args[:1]
@@ -99,94 +126,92 @@ def _awaitable_arguments(call: ast.Call) -> list[ast.expr]:
     return call.args[:1] if name in _TAKES_FIRST else []
 
 
-def _name_of(expression: ast.AST | None) -> str:
+def _name_of(expression: AST | None) -> str:
     """The name that an expression is; empty when it is no name."""
-    return expression.id if isinstance(expression, ast.Name) else ""
+    return expression.id if isinstance(expression, Name) else ""
 
 
-def _wrapped(function: str, expression: ast.expr) -> ast.Call:
-    name = ast.copy_location(ast.Name(function, ast.Load()), expression)
-    return ast.copy_location(ast.Call(name, [expression], []), expression)
+def _wrapped(function: str, expression: expr) -> Call:
+    name = copy_location(Name(function, Load()), expression)
+    return copy_location(Call(name, [expression], []), expression)
 
 
-def _given_calls(expression: ast.expr) -> Iterator[ast.Call]:
+def _given_calls(expression: expr) -> Iterator[Call]:
     """The calls whose results `expression` gives to its user."""
     pending = [expression]
     while pending:
         given = pending.pop()
-        if isinstance(given, ast.Call):
+        if isinstance(given, Call):
             yield given
-        elif isinstance(given, (ast.List, ast.Tuple, ast.Set)):
+        elif isinstance(given, (List, Tuple, Set)):
             pending.extend(given.elts)
-        elif isinstance(given, (ast.ListComp, ast.SetComp, ast.GeneratorExp)):
+        elif isinstance(given, (ListComp, SetComp, GeneratorExp)):
             pending.append(given.elt)
-        elif isinstance(given, ast.Starred):
+        elif isinstance(given, Starred):
             pending.append(given.value)
-        elif isinstance(given, ast.IfExp):
+        elif isinstance(given, IfExp):
             pending += (given.body, given.orelse)
 
 
-def _held_awaitables(scope: _Scope) -> list[ast.expr]:
+def _held_awaitables(scope: _Scope) -> list[expr]:
     """Place 3: what is stored in names that hold nothing but awaitables-to-be."""
-    stored: dict[str, list[ast.expr]] = {}
+    stored: dict[str, list[expr]] = {}
     waited: set[str] = set()
-    harmless: set[ast.Name] = set()
+    harmless: set[Name] = set()
     shared: set[str] = set()
     for node in _own_nodes(scope):
-        if isinstance(node, (ast.Assign, ast.AnnAssign)):
+        if isinstance(node, (Assign, AnnAssign)):
             _note_assigned(node, stored, harmless)
-        elif isinstance(node, ast.Await):
+        elif isinstance(node, Await):
             _note_waited(node.value, waited, harmless)
-        elif isinstance(node, ast.Call):
+        elif isinstance(node, Call):
             _note_append(node, stored, harmless)
             for argument in _awaitable_arguments(node):
                 _note_waited(argument, waited, harmless)
-        elif isinstance(node, (ast.Global, ast.Nonlocal)):
+        elif isinstance(node, (Global, Nonlocal)):
             shared.update(node.names)  # their other uses are out of sight
     if not waited & stored.keys():
         return []
-    for node in ast.walk(scope):
-        if isinstance(node, ast.Name) and node not in harmless:
+    for node in walk(scope):
+        if isinstance(node, Name) and node not in harmless:
             shared.add(node.id)
     held = (waited & stored.keys()) - shared
     return [value for name in held for value in stored[name]]
 
 
-def _own_nodes(scope: ast.AST) -> Iterator[ast.AST]:
+def _own_nodes(scope: AST) -> Iterator[AST]:
     """The nodes of a scope without those of the functions and classes inside it."""
     pending = [scope]
     while pending:
-        for child in ast.iter_child_nodes(pending.pop()):
+        for child in iter_child_nodes(pending.pop()):
             yield child
             if not isinstance(child, _SCOPES):
                 pending.append(child)
 
 
 def _note_assigned(
-    node: ast.Assign | ast.AnnAssign, stored: dict[str, list[ast.expr]], harmless: set[ast.Name]
+    node: Assign | AnnAssign, stored: dict[str, list[expr]], harmless: set[Name]
 ) -> None:
-    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-    if len(targets) == 1 and isinstance(targets[0], ast.Name) and node.value is not None:
+    targets = node.targets if isinstance(node, Assign) else [node.target]
+    if len(targets) == 1 and isinstance(targets[0], Name) and node.value is not None:
         stored.setdefault(targets[0].id, []).append(node.value)
         harmless.add(targets[0])
 
 
-def _note_waited(expression: ast.expr, waited: set[str], harmless: set[ast.Name]) -> None:
-    if isinstance(expression, ast.Starred):
+def _note_waited(expression: expr, waited: set[str], harmless: set[Name]) -> None:
+    if isinstance(expression, Starred):
         expression = expression.value
-    if isinstance(expression, ast.Name):
+    if isinstance(expression, Name):
         waited.add(expression.id)
         harmless.add(expression)
 
 
-def _note_append(
-    call: ast.Call, stored: dict[str, list[ast.expr]], harmless: set[ast.Name]
-) -> None:
+def _note_append(call: Call, stored: dict[str, list[expr]], harmless: set[Name]) -> None:
     function = call.func
     if (
-        isinstance(function, ast.Attribute)
+        isinstance(function, Attribute)
         and function.attr == "append"
-        and isinstance(function.value, ast.Name)
+        and isinstance(function.value, Name)
         and len(call.args) == 1
     ):
         stored.setdefault(function.value.id, []).append(call.args[0])

@@ -29,6 +29,9 @@ class _Bytes(io.RawIOBase):
         return self._channel
 
 
+_FIELDS = 5  # what Output.__init__ sets
+
+
 class Output(io.TextIOBase):
     """An output stream without a buffer: what was written before a crash is not lost."""
 
@@ -82,15 +85,24 @@ def install_refusals() -> None:
     sys.stdin = sys.__stdin__ = io.TextIOWrapper(io.BytesIO(), "utf-8")  # type: ignore[misc]
 
 
+def _is_damaged(stream: Output | None) -> bool:
+    """Whether a stream is not there, was closed, or had its methods replaced."""
+    return stream is None or stream.closed or stream.buffer.closed or len(vars(stream)) != _FIELDS
+
+
 class Streams:
     """The session's two output streams, put back in place before every run."""
 
     def __init__(self, port: Port) -> None:
         self._port = port
+        self._stdout: Any = None
+        self._stderr: Any = None
 
     def install(self) -> None:
         """Undoes whatever earlier code did to the streams (closed, replaced, set to None)."""
-        stdout: Any = Output(self._port, STDOUT, "<stdout>")
-        stderr: Any = Output(self._port, STDERR, "<stderr>")
-        sys.stdout = sys.__stdout__ = stdout  # type: ignore[misc]
-        sys.stderr = sys.__stderr__ = stderr  # type: ignore[misc]
+        if _is_damaged(self._stdout):
+            self._stdout = Output(self._port, STDOUT, "<stdout>")
+        if _is_damaged(self._stderr):
+            self._stderr = Output(self._port, STDERR, "<stderr>")
+        sys.stdout = sys.__stdout__ = self._stdout  # type: ignore[misc]
+        sys.stderr = sys.__stderr__ = self._stderr  # type: ignore[misc]

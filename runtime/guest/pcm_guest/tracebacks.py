@@ -129,10 +129,14 @@ def is_out_of_memory(error: BaseException) -> bool:
     """
     if issubclass(type(error), MemoryError):  # isinstance() would run code of the class
         return True
-    return type(error) is OverflowError and error.args[:1] in _BEYOND_ADDRESS_SPACE
+    if type(error) is not OverflowError or not error.args or type(error.args[0]) is not str:
+        return False
+    message = error.args[0]
+    return message in _BEYOND_ADDRESS_SPACE or message.endswith(_TOO_LONG)
 
 
 _BEYOND_ADDRESS_SPACE = (
-    ("cannot fit 'int' into an index-sized integer",),
-    ("Python int too large to convert to C ssize_t",),
+    "cannot fit 'int' into an index-sized integer",
+    "Python int too large to convert to C ssize_t",
 )
+_TOO_LONG = (" is too long", " are too long")  # a repeated string, the result of a join or replace

@@ -11,7 +11,7 @@ use serde_json::Value;
 const MAX_VALUES: usize = 2_000_000;
 
 /// How a run is to be evaluated; travels with the source.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone)]
 pub struct RunOptions {
     repr: bool,
     value_bytes: u64,
@@ -27,8 +27,7 @@ impl RunOptions {
     /// The frame.
     pub fn encode(&self) -> Vec<u8> {
         let Self { repr, value_bytes, recursion } = self;
-        format!(r#"{{"repr":{repr},"value_bytes":{value_bytes},"recursion":{recursion}}}"#)
-            .into_bytes()
+        format!("{} {value_bytes} {recursion}", u8::from(*repr)).into_bytes()
     }
 }
 

@@ -22,7 +22,7 @@ from typing import Any
 from unittest import mock
 
 from pcm_guest import Guest, compiling, loop
-from pcm_guest.encoding import decode, to_frame
+from pcm_guest.encoding import decode
 from pcm_guest.loop import PortLoop
 
 from tests.fake_port import Answer, FakePort, strict_json
@@ -62,8 +62,9 @@ class Session:
 
     def run(self, source: str | bytes, **options: Any) -> Outcome:
         settings = {"repr": False, "value_bytes": 1 << 20, "recursion": 1000, **options}
+        frame = " ".join(str(int(number)) for number in settings.values()).encode()
         encoded = source if isinstance(source, bytes) else source.encode()
-        return Outcome(strict_json(self.guest.run(to_frame(settings), encoded)))
+        return Outcome(strict_json(self.guest.run(frame, encoded)))
 
 
 @contextmanager

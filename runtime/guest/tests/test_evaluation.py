@@ -125,7 +125,7 @@ class State(SessionTest):
         self.assertEqual(self.value_of("random.random()"), 0.32383276483316237)
 
 
-OPTIONS = b'{"repr":true,"value_bytes":1000,"recursion":1000}'
+OPTIONS = b"1 1000 1000"
 
 
 class Errors(SessionTest):
@@ -226,9 +226,12 @@ class SourceText(SessionTest):
         for source in ("x = 1\r\nx + 1\r\n", "x = 1\rx + 1", "\ufeffx = 1\nx + 1"):
             self.assertEqual(self.value_of(source), 2, source)
 
-    def test_a_coding_cookie_means_nothing(self) -> None:
-        for cookie in ("latin-1", "utf-8", "no-such-coding"):
-            self.assertEqual(self.value_of(f"# -*- coding: {cookie} -*-\n'é'"), "é")
+    def test_a_coding_cookie_names_the_encoding(self) -> None:
+        for encoding in ("latin-1", "utf-8"):
+            source = f"# -*- coding: {encoding} -*-\n'é'".encode(encoding)
+            self.assertEqual(self.value_of(source), "é")
+        error = self.error_of("# -*- coding: no-such-coding -*-\n'é'")
+        self.assertEqual(error["type"], "SyntaxError")
 
     def test_future_imports(self) -> None:
         source = (

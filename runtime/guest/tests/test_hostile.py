@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import unittest
 from unittest import mock
 
@@ -187,4 +186,4 @@ class Interrupts(unittest.TestCase):
             self.assertEqual((outcome["error"]["kind"], outcome["exhausted"]), ("memory", True))
 
 
-OPTIONS = json.dumps({"repr": False, "value_bytes": 1000, "recursion": 1000}).encode()
+OPTIONS = b"0 1000 1000"
