@@ -75,7 +75,10 @@ def compile_program(source: bytes, filename: str) -> Program:
 def _decode(source: bytes) -> str:
     source = source.removeprefix(b"\xef\xbb\xbf")
     if b"coding" in b"".join(source.split(b"\n", 2)[:2]):
-        return source.decode(detect_encoding(BytesIO(source).readline)[0])
+        try:
+            return source.decode(detect_encoding(BytesIO(source).readline)[0])
+        except LookupError as error:  # there is such a codec, but it is not one of text
+            raise SyntaxError(str(error)) from None
     return source.decode("utf-8")
 
 

@@ -103,19 +103,9 @@ _to_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(","
 _LONG_NUMBER = re.compile(r"[0-9]{19}")
 
 
-def is_deep(value: Any) -> bool:
-    """Whether containers are nested so deep that it is dangerous to let C code recurse into them:
-    not every interpreter stops that in time."""
-    try:
-        for _ in _containers(value):
-            pass
-    except EncodingError:
-        return True
-    return False
-
-
 def _containers(value: Any) -> Iterator[Any]:
-    """The lists, tuples and dicts in a value, level by level. Refuses those that are too deep."""
+    """The lists, tuples and dicts in a value, level by level. Refuses those that are too deep,
+    before C code recurses into them: not every interpreter stops that in time."""
     level = {id(value): value} if isinstance(value, _CONTAINERS) else {}
     for _ in range(MAX_DEPTH):
         below: dict[int, Any] = {}

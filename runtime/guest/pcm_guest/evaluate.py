@@ -88,7 +88,7 @@ class Guest:
             return _BROKEN
         except BaseException as error:  # such as an interrupt while the outcome was put together
             self._interpreter.restore()
-            return _exhausted(_last_word(error))
+            return _last_word(error)
 
     def _begin(self, recursion_limit: int) -> None:
         self._interpreter.grant_recursion(recursion_limit)

@@ -29,9 +29,6 @@ class _Bytes(io.RawIOBase):
         return self._channel
 
 
-_FIELDS = 5  # what Output.__init__ sets
-
-
 class Output(io.TextIOBase):
     """An output stream without a buffer: what was written before a crash is not lost."""
 
@@ -85,24 +82,24 @@ def install_refusals() -> None:
     sys.stdin = sys.__stdin__ = io.TextIOWrapper(io.BytesIO(), "utf-8")  # type: ignore[misc]
 
 
-def _is_damaged(stream: Output | None) -> bool:
-    """Whether a stream is not there, was closed, or had its methods replaced."""
-    return stream is None or stream.closed or stream.buffer.closed or len(vars(stream)) != _FIELDS
-
-
 class Streams:
     """The session's two output streams, put back in place before every run."""
 
     def __init__(self, port: Port) -> None:
         self._port = port
-        self._stdout: Any = None
-        self._stderr: Any = None
+        self._renew()
 
     def install(self) -> None:
-        """Undoes whatever earlier code did to the streams (closed, replaced, set to None)."""
-        if _is_damaged(self._stdout):
-            self._stdout = Output(self._port, STDOUT, "<stdout>")
-        if _is_damaged(self._stderr):
-            self._stderr = Output(self._port, STDERR, "<stderr>")
+        """Undoes whatever earlier code did to the streams (closed, changed, set to None)."""
+        for part, fields in self._parts:
+            if part.closed or vars(part) != fields:
+                self._renew()
+                break
         sys.stdout = sys.__stdout__ = self._stdout  # type: ignore[misc]
         sys.stderr = sys.__stderr__ = self._stderr  # type: ignore[misc]
+
+    def _renew(self) -> None:
+        self._stdout: Any = Output(self._port, STDOUT, "<stdout>")
+        self._stderr: Any = Output(self._port, STDERR, "<stderr>")
+        parts = (self._stdout, self._stdout.buffer, self._stderr, self._stderr.buffer)
+        self._parts = [(part, dict(vars(part))) for part in parts]

@@ -6,8 +6,6 @@ from traceback import TracebackException
 from types import FrameType, TracebackType
 from typing import Any
 
-from pcm_guest.encoding import MAX_DEPTH, is_deep
-
 USER_FILES = ("<run ", "<workflow ")
 """How the file names of user code begin."""
 
@@ -43,8 +41,6 @@ def type_name(value: Any) -> str:
 def safe_repr(value: Any, limit: int) -> str:
     """`repr(value)`, shortened; a repr that fails is described."""
     try:
-        if is_deep(value):
-            return f"<{type_name(value)} nested deeper than {MAX_DEPTH} levels>"
         return _shorten(repr(value), limit)
     except Exception as error:
         return f"<{type_name(value)} whose repr() raised {type_name(error)}>"

@@ -68,7 +68,7 @@ pub(crate) enum GuestErrorKind {
 /// Why a frame of the guest cannot be used. The text goes back to the guest.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BadFrame {
-    #[error("it holds more than {MAX_VALUES} values")]
+    #[error("more than {MAX_VALUES} values do not cross the wall")]
     TooManyValues,
     #[error("{0}")]
     Json(#[from] serde_json::Error),

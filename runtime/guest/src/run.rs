@@ -12,7 +12,7 @@ use pcm_runtime_api::{
     LimitName, Limits, OutputStream, Payload, RunEvent, SessionState, Usage,
 };
 
-use crate::frames::{self, GuestError, GuestErrorKind, Outcome, refusal};
+use crate::frames::{self, BadFrame, GuestError, GuestErrorKind, Outcome, refusal};
 use crate::output::{Output, OutputRefused};
 
 /// Channels of the guest's `emit`; `pcm_guest.port` has the same numbers.
@@ -141,6 +141,10 @@ impl Run {
         match ending {
             Ending::Outcome(frame) => match Outcome::decode(&frame) {
                 Ok(outcome) => self.read_outcome(outcome, output.refusals > 0, &mut result),
+                Err(BadFrame::TooManyValues) => {
+                    result.session = SessionState::Kept;
+                    result.value_repr = Some(format!("<{}>", BadFrame::TooManyValues));
+                }
                 Err(error) => {
                     let message = format!("the code damaged the interpreter it ran in: {error}");
                     result.error = Some(ExecutionError::new(ErrorKind::Crashed, message));

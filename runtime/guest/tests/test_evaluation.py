@@ -230,8 +230,10 @@ class SourceText(SessionTest):
         for encoding in ("latin-1", "utf-8"):
             source = f"# -*- coding: {encoding} -*-\n'é'".encode(encoding)
             self.assertEqual(self.value_of(source), "é")
-        error = self.error_of("# -*- coding: no-such-coding -*-\n'é'")
-        self.assertEqual(error["type"], "SyntaxError")
+        for encoding in ("no-such-coding", "rot13", "hex"):
+            outcome = self.run_code(f"# -*- coding: {encoding} -*-\n'é'")
+            self.assertEqual(outcome.error["type"], "SyntaxError")
+            self.assertNotIn("exhausted", outcome.frame)
 
     def test_future_imports(self) -> None:
         source = (

@@ -122,8 +122,9 @@ class Recursion(SessionTest):
         source = "a = []\nfor _ in range(10**5): a = [a]\na"
         outcome = self.run_code(source)
         self.assertEqual((outcome.error, outcome.value), ({}, None))
-        self.assertEqual(outcome.repr, "<list nested deeper than 100 levels>")
+        self.assertEqual(outcome.repr, "<list whose repr() raised RecursionError>")
         self.value_of("while a: a = a[0]")
+        self.assertEqual(self.run_code("a.append(a)\na").repr, "[[...]]")
 
 
 class Values(SessionTest):

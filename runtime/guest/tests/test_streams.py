@@ -68,9 +68,18 @@ s = sys.stdout
             "del sys.stdout",
             "sys.stdout.close()",
             "sys.stdout.write = lambda text: 1 / 0",
+            "sys.stdout._port = None",
+            "sys.stdout.buffer = 5",
+            "sys.stdout.buffer.close()",
+            "sys.stdout.buffer._channel = sys.stdout.encode = None",
         ):
             self.assertEqual(self.run_code(f"import sys\n{damage}").error, {}, damage)
             self.assert_alive()
+
+    def test_the_bytes_are_whole_again(self) -> None:
+        self.run_code("import sys\nsys.stdout.buffer.write = None")
+        self.run_code("sys.stdout.buffer.write(b'bytes')")
+        self.assertEqual(self.port.stdout, "bytes")
 
     def test_a_stream_kept_from_an_earlier_run_still_works(self) -> None:
         self.run_code(

@@ -21,8 +21,6 @@ const SESSIONS: u32 = 1_000;
 /// Dirty memory of an ended session that is cleaned in place, for the next session to start without
 /// page faults. A small session dirties less than a megabyte; what is beyond goes back to the system.
 const KEPT_BYTES: usize = 2 << 20;
-/// Ended sessions whose place is kept warm.
-const WARM_PLACES: u32 = 16;
 
 /// The compiled image and the places for its instances. Clones share one engine.
 #[derive(Clone)]
@@ -178,7 +176,9 @@ fn pool(dirty_pages: Enabled) -> PoolingAllocationConfig {
         .total_stacks(SESSIONS)
         .table_elements(20_000)
         .max_memory_size(4 << 30)
-        .max_unused_warm_slots(WARM_PLACES);
+        // A place that was used is used again before a new one is: what the engine keeps mapped
+        // follows from the most sessions that ever lived at once, not from how many there were.
+        .max_unused_warm_slots(0);
     if matches!(dirty_pages, Enabled::Yes) {
         pool.linear_memory_keep_resident(KEPT_BYTES).table_keep_resident(KEPT_BYTES);
     }

@@ -94,6 +94,7 @@ fn open_checked(path: &Path, info: &ImageInfo) -> io::Result<Option<File>> {
         return Ok(None);
     }
     fs::write(&note, identity)?;
+    file.rewind()?;
     Ok(Some(file))
 }
 

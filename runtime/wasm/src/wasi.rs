@@ -71,7 +71,11 @@ impl OutputStream for Streamed {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
         let Some(run) = self.current.get() else { return Err(StreamError::Closed) };
         run.write(self.stream, &bytes).map_err(|_| {
-            if run.is_flooding() { StreamError::Trap(Stop::Output.into()) } else { StreamError::Closed }
+            if run.is_flooding() {
+                StreamError::Trap(Stop::Output.into())
+            } else {
+                StreamError::Closed
+            }
         })
     }
 

@@ -54,16 +54,19 @@ fn a_reader_that_goes_away_ends_it_quietly() -> TestResult {
     let code = "while True: print('x' * 1000)";
     for format in ["text", "jsonl"] {
         let arguments = ["run", "--format", format, "--output-limit", "1GiB", "-c", code];
-        let mut child = command(&arguments).spawn()?;
-        drop(child.stdout.take());
-        let ended = Ended::from(child.wait_with_output()?);
+        let ended = without_reader(&arguments)?;
         assert_eq!((ended.code, ended.stderr.as_str()), (Some(141), ""), "{format}");
     }
     for arguments in [&["limits"][..], &["doctor"], &["run", "--json", "-c", "1"]] {
-        let mut child = command(arguments).spawn()?;
-        drop(child.stdout.take());
-        let ended = Ended::from(child.wait_with_output()?);
+        let ended = without_reader(arguments)?;
         assert_eq!((ended.code, ended.stderr.as_str()), (Some(141), ""), "{arguments:?}");
     }
     Ok(())
+}
+
+/// Runs the command with nobody at the other end of its standard output.
+fn without_reader(arguments: &[&str]) -> std::io::Result<Ended> {
+    let (reader, writer) = std::io::pipe()?;
+    drop(reader);
+    Ok(Ended::from(command(arguments).stdout(writer).spawn()?.wait_with_output()?))
 }
