@@ -98,7 +98,7 @@ def package_of(folder: Path) -> tuple[Modules, Data]:
 def build_variables(sysconfigdata: Path) -> bytes:
     """The module that `sysconfig` reads, without the variables that hold paths of this machine."""
     scope: dict[str, dict[str, object]] = {}
-    exec(sysconfigdata.read_text(), scope)  # noqa: S102 - written by CPython's own build
+    exec(sysconfigdata.read_text(), scope)  # written by CPython's own build
     kept = {
         key: value
         for key, value in sorted(scope["build_time_vars"].items())
@@ -127,10 +127,12 @@ def main(out: Path, lib: Path, sysconfigdata: Path, *packages: Path) -> None:
     modules[sysconfigdata.stem] = (False, build_variables(sysconfigdata))
     packed = marshal.dumps(share_equal(modules, data))
     out.write_bytes(packed)
-    print(f"{len(modules)} modules, {len(data)} data files, {len(packed)} bytes")
+    sys.stdout.write(f"{len(modules)} modules, {len(data)} data files, {len(packed)} bytes\n")
 
+
+_LEAST_ARGUMENTS = 4  # itself, OUT, LIB, SYSCONFIGDATA
 
 if __name__ == "__main__":
-    if len(sys.argv) < 4:
+    if len(sys.argv) < _LEAST_ARGUMENTS:
         sys.exit(__doc__)
     main(*map(Path, sys.argv[1:]))
