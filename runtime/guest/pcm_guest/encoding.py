@@ -39,7 +39,8 @@ import pathlib
 import re
 import uuid
 from collections.abc import Callable, Iterator
-from typing import Any
+from json.encoder import c_make_encoder  # type: ignore[attr-defined]
+from typing import Any, NoReturn
 
 MAX_DEPTH = 100
 _MAX_DECIMAL_BITS = 13_287  # 4000 digits; Python refuses more than 4300
@@ -95,9 +96,35 @@ def to_frame(value: dict[str, Any]) -> bytes:
     return _to_json(value).encode("utf-8", "replace")
 
 
+def from_json(text: str) -> Any:
+    """The value of a JSON text without white space around it."""
+    try:
+        value, end = _scan(text, 0)
+    except StopIteration:
+        end = -1
+    if end != len(text):
+        raise ValueError("it is no JSON")
+    return value
+
+
+def _make_encoder() -> Callable[[Any], str]:
+    """`JSONEncoder.encode` makes a new C encoder for every value; here one serves for all. It does
+    not look for cycles: nothing reaches it that is nested without end."""
+    if c_make_encoder is None:  # an interpreter without it
+        return json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+    pieces = c_make_encoder(
+        None, _refuse, json.encoder.encode_basestring, None, ":", ",", False, False, False
+    )
+    return lambda value: "".join(pieces(value, 0))
+
+
+def _refuse(value: Any) -> NoReturn:
+    raise EncodingError(f"{type(value).__name__} has no encoding")
+
+
 # Bound here: code in the sandbox may replace the functions of the module.
-from_json = json.JSONDecoder().decode
-_to_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+_scan = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
+_to_json = _make_encoder()
 # The fast way cannot see integers beyond 64 bits, so anything that might be one goes the slow way.
 # The shortest number beyond them is -2**63 - 1, with 19 digits.
 _LONG_NUMBER = re.compile(r"[0-9]{19}")
