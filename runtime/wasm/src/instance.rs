@@ -9,8 +9,9 @@ use wasmtime::{
     bail,
 };
 
+use crate::calls::Active;
 use crate::control::Control;
-use crate::imports::{Active, GuestState, address};
+use crate::imports::{GuestState, address};
 use crate::wasi::{self, CurrentRun};
 
 /// A live interpreter.

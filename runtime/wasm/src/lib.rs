@@ -10,6 +10,7 @@
 //!
 //! What must never live here: tools, storage, policy. The port has them.
 
+mod calls;
 mod control;
 mod engine;
 mod image;

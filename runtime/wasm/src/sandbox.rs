@@ -65,13 +65,11 @@ impl WasmSandbox {
     async fn run_on(
         &self,
         mut instance: Instance,
-        port: Arc<dyn HostPort>,
-        limits: Limits,
+        run: Arc<Run>,
         request: &RunRequest,
     ) -> (ExecutionResult, Option<Instance>) {
-        let control = Arc::new(Control::new(&limits));
-        let options = RunOptions::new(&limits, request.repr);
-        let run = Arc::new(Run::new(limits, port, request.events.clone()));
+        let control = Arc::new(Control::new(run.limits()));
+        let options = RunOptions::new(run.limits(), request.repr);
         *self.running() = Some(Arc::clone(&control));
         let ending = {
             let _ticking = self.engine.ticker().running();
@@ -127,16 +125,17 @@ impl Executor for WasmSandbox {
             return failed(&ExecutorError::Closed);
         }
         let limits = request.limits_over(&self.limits);
+        let port = Arc::clone(&session.port);
+        let run = Arc::new(Run::new(limits, port, request.events.clone()));
         // Taken out, so that a run whose future is dropped loses its interpreter.
         let instance = match session.instance.take() {
             Some(instance) => instance,
-            None => match self.fresh(&limits).await {
+            None => match self.fresh(run.limits()).await {
                 Ok(instance) => instance,
                 Err(error) => return failed(&error),
             },
         };
-        let port = Arc::clone(&session.port);
-        let (result, instance) = self.run_on(instance, port, limits, &request).await;
+        let (result, instance) = self.run_on(instance, run, &request).await;
         session.instance = instance;
         result
     }

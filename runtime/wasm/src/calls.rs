@@ -1,0 +1,146 @@
+//! The host calls of one run: those that wait, those that are worked on, and their replies.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pcm_runtime_guest::{Run, refusal};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+use wasmtime::{Result, bail};
+
+use crate::control::Control;
+
+/// The calls of one session that the host works on at a time; further ones wait. A finished call
+/// counts until the guest has taken its reply, so that replies cannot pile up.
+const CONCURRENT_CALLS: usize = 128;
+/// The calls of one session that may wait for their turn or for the guest to take their reply.
+const WAITING_CALLS: usize = 4096;
+/// How many times `host_call_bytes` the requests that wait may hold together.
+const WAITING_FACTOR: u64 = 4;
+/// The refusals that may wait for the guest; a guest that leaves more lying is not calling tools.
+const REFUSED_CALLS: usize = 1 << 20;
+
+/// What the host keeps for the run that goes on.
+pub(crate) struct Active {
+    pub(crate) control: Arc<Control>,
+    pub(crate) run: Arc<Run>,
+    /// The reply that the guest takes next.
+    pub(crate) held: Vec<u8>,
+    submitted: JoinSet<Reply>,
+    /// Calls that were not started, and why.
+    refused: VecDeque<(i32, Refused)>,
+    last_number: i32,
+    /// Bytes of the requests in `submitted`.
+    waiting_bytes: u64,
+    places: Arc<Semaphore>,
+}
+
+/// Why a call was not started.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Refused {
+    TooLong(usize),
+    TooManyWait,
+}
+
+impl Refused {
+    pub(crate) fn frame(self, run: &Run) -> Vec<u8> {
+        match self {
+            Self::TooLong(length) => run.too_long(length),
+            Self::TooManyWait => refusal("LimitExceeded", "too many calls are waiting"),
+        }
+    }
+}
+
+struct Reply {
+    number: i32,
+    request_bytes: u64,
+    frame: Vec<u8>,
+    _place: Option<OwnedSemaphorePermit>,
+}
+
+impl Active {
+    pub(crate) fn new(run: Arc<Run>, control: Arc<Control>) -> Self {
+        Self {
+            control,
+            run,
+            held: Vec::new(),
+            submitted: JoinSet::new(),
+            refused: VecDeque::new(),
+            last_number: 0,
+            waiting_bytes: 0,
+            places: Arc::new(Semaphore::new(CONCURRENT_CALLS)),
+        }
+    }
+
+    /// Keeps a reply for `take`, and gives its length.
+    pub(crate) fn hold(&mut self, reply: Vec<u8>) -> Result<i32> {
+        self.held = reply;
+        Ok(i32::try_from(self.held.len())?)
+    }
+
+    /// Starts a call and gives its number. A call that cannot be started is refused when the guest
+    /// asks for its reply.
+    pub(crate) fn submit(&mut self, request: std::result::Result<Vec<u8>, Refused>) -> Result<i32> {
+        let Some(number) = self.last_number.checked_add(1) else { bail!("too many calls") };
+        self.last_number = number;
+        let request = request.and_then(|request| {
+            let bytes = self.waiting_bytes + request.len() as u64;
+            let most = self.run.limits().host_call_bytes.saturating_mul(WAITING_FACTOR);
+            let fits = bytes <= most && self.submitted.len() < WAITING_CALLS;
+            if fits { Ok(request) } else { Err(Refused::TooManyWait) }
+        });
+        let request = match request {
+            Ok(request) => request,
+            Err(_) if self.refused.len() >= REFUSED_CALLS => {
+                bail!("the guest floods its host with calls")
+            }
+            Err(refused) => {
+                self.refused.push_back((number, refused));
+                return Ok(number);
+            }
+        };
+        let request_bytes = request.len() as u64;
+        self.waiting_bytes += request_bytes;
+        let (run, places) = (Arc::clone(&self.run), Arc::clone(&self.places));
+        self.submitted.spawn(async move {
+            let place = places.acquire_owned().await.ok();
+            let frame = run.answer(&request).await;
+            Reply { number, request_bytes, frame, _place: place }
+        });
+        Ok(number)
+    }
+
+    /// Waits for a reply, for ever when nothing was submitted.
+    async fn joined(&mut self) -> Result<Reply> {
+        match self.submitted.join_next().await {
+            Some(reply) => Ok(reply?),
+            None => std::future::pending().await,
+        }
+    }
+
+    /// The next reply to a submitted request: waits for ever without a timeout.
+    pub(crate) async fn next_reply(
+        &mut self,
+        timeout: Option<Duration>,
+    ) -> Result<Option<(i32, Vec<u8>)>> {
+        if let Some((number, refused)) = self.refused.pop_front() {
+            return Ok(Some((number, refused.frame(&self.run))));
+        }
+        let reply = match timeout {
+            Some(Duration::ZERO) if self.submitted.is_empty() => return Ok(None),
+            Some(Duration::ZERO) => {
+                tokio::task::yield_now().await; // the calls may share this thread
+                self.submitted.try_join_next().transpose()?
+            }
+            Some(timeout) => match tokio::time::timeout(timeout, self.joined()).await {
+                Ok(reply) => Some(reply?),
+                Err(_) => None,
+            },
+            None => Some(self.joined().await?),
+        };
+        let Some(reply) = reply else { return Ok(None) };
+        self.waiting_bytes = self.waiting_bytes.saturating_sub(reply.request_bytes);
+        Ok(Some((reply.number, reply.frame)))
+    }
+}
