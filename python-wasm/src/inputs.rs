@@ -8,8 +8,9 @@ use std::{env, fs, io};
 
 /// Where everything that is made once is kept: `${XDG_CACHE_HOME:-~/.cache}/pcm-sandbox`.
 pub fn cache_root() -> io::Result<PathBuf> {
-    let base = match env::var_os("XDG_CACHE_HOME").filter(|value| !value.is_empty()) {
-        Some(directory) => PathBuf::from(directory),
+    let named = env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let base = match named.filter(|path| path.is_absolute()) {
+        Some(directory) => directory,
         None => match env::var_os("HOME").filter(|value| !value.is_empty()) {
             Some(home) => PathBuf::from(home).join(".cache"),
             None => return Err(io::Error::other("neither XDG_CACHE_HOME nor HOME is set")),

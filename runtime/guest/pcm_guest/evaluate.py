@@ -12,7 +12,7 @@ from pcm_guest import compiling, errors, namespaces, rewriting, streams, traceba
 from pcm_guest.calls import Host
 from pcm_guest.display import Display
 from pcm_guest.encoding import encode, to_frame, types_field
-from pcm_guest.interpreter import Interpreter
+from pcm_guest.interpreter import DamagedError, Interpreter
 from pcm_guest.loop import Loops, OutsideOfLoop
 from pcm_guest.port import OutputLimitError, Port
 
@@ -86,9 +86,8 @@ class Guest:
             return self._evaluate(source, Wanted(bool(show), value_bytes))
         except MemoryError:
             return _BROKEN
-        except BaseException as error:  # such as an interrupt while the outcome was put together
-            self._interpreter.restore()
-            return _last_word(error)
+        except BaseException as error:  # the evaluator was damaged, or interrupted at its end
+            return _exhausted(_last_word(error))
 
     def _begin(self, recursion_limit: int) -> None:
         self._interpreter.grant_recursion(recursion_limit)
@@ -102,11 +101,17 @@ class Guest:
         try:
             try:
                 program = compiling.compile_program(source, f"<run {self._runs}>")
+            except MemoryError as error:
+                if len(source) > _ROOM or not _has_room():
+                    raise
+                return _failure("syntax", error)  # the parser says so of what is nested too deep
             except SOURCE_ERRORS as error:
                 return _failure("syntax", error)
-            except Exception as error:  # the code of an earlier run replaced what compiles
+            except BaseException as error:  # the code of an earlier run replaced what compiles
                 return _exhausted(_failure("exception", error))
             return self._success(self._execute(program), wanted)
+        except DamagedError as error:
+            return _exhausted(_failure("exception", error.__cause__ or error))
         except SystemExit as error:
             return _NOTHING if error.code in _GOOD_EXITS else _failure("exception", error)
         except OutputLimitError as error:
@@ -156,8 +161,8 @@ class Guest:
         return counted
 
 
-SOURCE_ERRORS = (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError)
-"""What Python raises for source that does not compile; a MemoryError means: nested too deep."""
+SOURCE_ERRORS = (SyntaxError, ValueError, OverflowError, RecursionError)
+"""What Python raises for source that does not compile."""
 
 _NOTHING = b'{"value":null}'
 _NULL = b"null"

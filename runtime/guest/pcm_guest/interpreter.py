@@ -11,6 +11,10 @@ from typing import Any
 _LEAST_RECURSION = 200  # less than this would stop the evaluator itself
 
 
+class DamagedError(BaseException):
+    """User code changed the interpreter in a way that cannot be undone."""
+
+
 class Interpreter:
     """The session's `__main__`, its builtins, its recursion limit.
 
@@ -53,10 +57,13 @@ class Interpreter:
         self._tracing = gettrace(), getprofile()
 
     def __exit__(self, *_error: object) -> None:
-        trace, profile = self._tracing
-        settrace(trace)
-        setprofile(profile)
-        self.restore()
+        try:
+            trace, profile = self._tracing
+            settrace(trace)
+            setprofile(profile)
+            self.restore()
+        except BaseException as error:
+            raise DamagedError from error
 
     def restore(self) -> None:
         """Puts back the builtins, `__main__`, and those of the session's names that are missing."""

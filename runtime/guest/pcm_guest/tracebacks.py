@@ -20,15 +20,16 @@ _MAX_FRAMES = 1200  # more than Python's own recursion limit leaves
 
 
 def describe(error: BaseException) -> tuple[str, str, str]:
-    """Type name, message and traceback, each of a bounded length. Never raises an Exception."""
+    """Type name, message and traceback, each of a bounded length. Whatever the user's
+    own methods raise, it raises nothing."""
     name = type_name(error)
     try:
         message = _shorten(_text(error), MAX_MESSAGE)
-    except Exception as failure:
+    except BaseException as failure:
         message = f"<the message cannot be shown: {type_name(failure)}>"
     try:
         trace = _shorten("".join(_summary(error, set(), 0).format()), MAX_TRACEBACK)
-    except Exception as failure:
+    except BaseException as failure:
         trace = f"{name} (its traceback cannot be shown: {type_name(failure)})\n"
     return name, message, trace
 
@@ -42,7 +43,7 @@ def safe_repr(value: Any, limit: int) -> str:
     """`repr(value)`, shortened; a repr that fails is described."""
     try:
         return _shorten(repr(value), limit)
-    except Exception as error:
+    except BaseException as error:
         return f"<{type_name(value)} whose repr() raised {type_name(error)}>"
 
 

@@ -6,9 +6,15 @@ use pcm_runtime_api::{HostCall, HostError, Limits, Payload, ValueType};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// The most values that one frame may hold; a value takes 32 bytes on the host where it can take
-/// two in the frame.
-const MAX_VALUES: usize = 2_000_000;
+/// What the parts of a JSON text take on the host, roughly, once they are values. Two bytes of text
+/// can become a value, and five an object with a table of its own.
+const VALUE_BYTES: u64 = 80;
+const ARRAY_BYTES: u64 = 200;
+const OBJECT_BYTES: u64 = 500;
+/// How many times `host_call_bytes` the values of a frame may take.
+const EXPANSION: u64 = 16;
+/// The longest name of an operation.
+const MAX_OP: usize = 64;
 
 /// How a run is to be evaluated; travels with the source.
 #[derive(Debug, Clone)]
@@ -68,8 +74,10 @@ pub(crate) enum GuestErrorKind {
 /// Why a frame of the guest cannot be used. The text goes back to the guest.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BadFrame {
-    #[error("more than {MAX_VALUES} values do not cross the wall")]
-    TooManyValues,
+    #[error("it has too many parts to cross the wall")]
+    TooManyParts,
+    #[error("no operation has a name of more than {MAX_OP} bytes")]
+    LongOperation,
     #[error("{0}")]
     Json(#[from] serde_json::Error),
     #[error("{0}")]
@@ -77,14 +85,14 @@ pub(crate) enum BadFrame {
 }
 
 impl Outcome {
-    pub(crate) fn decode(frame: &[u8]) -> Result<Self, BadFrame> {
-        bound_values(frame)?;
+    pub(crate) fn decode(frame: &[u8], limits: &Limits) -> Result<Self, BadFrame> {
+        host_bytes(frame, limits)?;
         Ok(serde_json::from_slice(frame)?)
     }
 }
 
 /// Reads a request. Its length was checked by whoever copied it out of the guest.
-pub(crate) fn decode_request(frame: &[u8]) -> Result<HostCall, BadFrame> {
+pub(crate) fn decode_request(frame: &[u8], limits: &Limits) -> Result<HostCall, BadFrame> {
     #[derive(Deserialize)]
     struct Request {
         namespace: String,
@@ -93,8 +101,11 @@ pub(crate) fn decode_request(frame: &[u8]) -> Result<HostCall, BadFrame> {
         #[serde(default)]
         types: BTreeMap<String, ValueType>,
     }
-    bound_values(frame)?;
+    host_bytes(frame, limits)?;
     let request: Request = serde_json::from_slice(frame)?;
+    if request.op.len() > MAX_OP {
+        return Err(BadFrame::LongOperation);
+    }
     Ok(HostCall {
         namespace: request.namespace.parse()?,
         op: request.op,
@@ -123,9 +134,9 @@ pub fn refusal(error_type: &str, message: &str) -> Vec<u8> {
     reply.to_string().into_bytes()
 }
 
-/// Counts the values of a JSON text before any of them is built. Depth is serde's to bound.
-fn bound_values(text: &[u8]) -> Result<(), BadFrame> {
-    let (mut values, mut in_string, mut escaped) = (0, false, false);
+/// What a JSON text will take on the host, before any of it is built. Depth is serde's to bound.
+pub(crate) fn host_bytes(text: &[u8], limits: &Limits) -> Result<u64, BadFrame> {
+    let (mut bytes, mut in_string, mut escaped) = (text.len() as u64, false, false);
     for &byte in text {
         if in_string {
             match byte {
@@ -137,12 +148,15 @@ fn bound_values(text: &[u8]) -> Result<(), BadFrame> {
         } else {
             match byte {
                 b'"' => in_string = true,
-                b',' | b'[' | b'{' => values += 1,
+                b',' => bytes += VALUE_BYTES,
+                b'[' => bytes += ARRAY_BYTES,
+                b'{' => bytes += OBJECT_BYTES,
                 _ => {}
             }
         }
     }
-    if values > MAX_VALUES { Err(BadFrame::TooManyValues) } else { Ok(()) }
+    let most = limits.host_call_bytes.saturating_mul(EXPANSION);
+    if bytes > most { Err(BadFrame::TooManyParts) } else { Ok(bytes) }
 }
 
 #[cfg(test)]
@@ -156,6 +170,7 @@ mod tests {
     fn a_request_is_read() -> TestResult {
         let call = decode_request(
             br#"{"namespace":"artifacts","op":"save","args":{"data":"aGk="},"types":{"/data":"bytes"}}"#,
+            &Limits::default(),
         )?;
         assert_eq!(call.namespace, Namespace::Artifacts);
         assert_eq!(call.args.types["/data"], ValueType::Bytes);
@@ -173,18 +188,34 @@ mod tests {
             b"{\"namespace\":\"tools\",\"op\":\"\xff\",\"args\":{}}",
             b"{\"namespace\":\"tools\",\"op\":\"x\",\"args\":{},\"types\":{\"\":\"pickle\"}}",
         ] {
-            assert!(decode_request(frame).is_err(), "{}", String::from_utf8_lossy(frame));
+            assert!(
+                decode_request(frame, &Limits::default()).is_err(),
+                "{}",
+                String::from_utf8_lossy(frame)
+            );
         }
     }
 
     #[test]
-    fn depth_and_count_are_bounded() {
+    fn depth_and_parts_are_bounded() {
+        let decode = |text: String| Outcome::decode(text.as_bytes(), &Limits::default());
         let deep = format!("{{\"value\":{}{}}}", "[".repeat(100_000), "]".repeat(100_000));
-        assert!(Outcome::decode(deep.as_bytes()).is_err());
-        let many = format!("{{\"value\":[{}0]}}", "0,".repeat(MAX_VALUES));
-        assert!(matches!(Outcome::decode(many.as_bytes()), Err(BadFrame::TooManyValues)));
-        let text = format!("{{\"value\":\"{}\"}}", "[,\\\"".repeat(MAX_VALUES));
-        assert!(Outcome::decode(text.as_bytes()).is_ok(), "what stands in a string is no value");
+        assert!(decode(deep).is_err());
+        for part in ["0,", "{},", "[],", "{\"\":0},"] {
+            let many = format!("{{\"value\":[{}0]}}", part.repeat((8 << 20) / part.len()));
+            assert!(matches!(decode(many), Err(BadFrame::TooManyParts)), "{part}");
+        }
+        let records = r#"{"id":12345,"name":"a name","tags":["x","y"]},"#.repeat(20_000);
+        assert!(decode(format!("{{\"value\":[{records}0]}}")).is_ok());
+        let text = format!("{{\"value\":\"{}\"}}", "[,\\\"".repeat(1 << 20));
+        assert!(decode(text).is_ok(), "what stands in a string is no part");
+    }
+
+    #[test]
+    fn an_operation_has_a_short_name() {
+        let frame = format!(r#"{{"namespace":"tools","op":"{}","args":{{}}}}"#, "x".repeat(65));
+        let refused = decode_request(frame.as_bytes(), &Limits::default());
+        assert!(matches!(refused, Err(BadFrame::LongOperation)));
     }
 
     #[test]

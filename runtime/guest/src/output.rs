@@ -2,6 +2,11 @@
 
 use pcm_runtime_api::{EventSink, LimitHit, LimitName, Limits, MimeBundle, OutputStream, RunEvent};
 
+use crate::frames::host_bytes;
+
+/// The most rich results that a run may show.
+const MAX_BUNDLES: usize = 1000;
+
 /// The run wrote so much that it is to be stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the run wrote more output than it may")]
@@ -17,6 +22,7 @@ pub(crate) struct Output {
     /// How often a write was refused.
     pub(crate) refusals: u32,
     kept: u64,
+    /// What the rich results take on the host.
     displayed: u64,
     limits: Limits,
     events: Option<EventSink>,
@@ -75,8 +81,12 @@ impl Output {
 
     /// Keeps a rich result, unless it is no JSON object or all of them together take too much.
     pub(crate) fn display(&mut self, bundle: &[u8]) -> Result<(), OutputRefused> {
-        self.displayed = self.displayed.saturating_add(bundle.len() as u64);
-        if self.displayed > self.limits.host_call_bytes {
+        let fits = self.display.len() < MAX_BUNDLES
+            && host_bytes(bundle, &self.limits).is_ok_and(|bytes| {
+                self.displayed += bytes;
+                self.displayed <= self.limits.host_call_bytes.saturating_mul(2)
+            });
+        if !fits {
             self.refusals += 1;
             return Err(OutputRefused);
         }
@@ -189,7 +199,7 @@ mod tests {
 
     #[test]
     fn rich_results_are_bounded_together() {
-        let mut output = Output::new(Limits { host_call_bytes: 40, ..Limits::default() }, None);
+        let mut output = Output::new(Limits { host_call_bytes: 400, ..Limits::default() }, None);
         assert_eq!(output.display(br#"{"text/html":"<b>x</b>"}"#), Ok(()));
         assert_eq!(output.display(b"no json"), Ok(()));
         assert_eq!(output.display(br#"{"text/html":"<b>x</b>"}"#), Err(OutputRefused));

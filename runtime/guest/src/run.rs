@@ -96,7 +96,7 @@ impl Run {
         if !self.admits(request.len()) {
             return self.too_long(request.len());
         }
-        let reply = match frames::decode_request(request) {
+        let reply = match frames::decode_request(request, &self.limits) {
             Ok(call) => frames::encode_reply(&self.call(number, call).await),
             Err(error) => refusal("BadRequest", &format!("the request is malformed: {error}")),
         };
@@ -139,11 +139,12 @@ impl Run {
         let mut result = ExecutionResult::new(backend);
         result.session = SessionState::Reset;
         match ending {
-            Ending::Outcome(frame) => match Outcome::decode(&frame) {
+            Ending::Outcome(frame) => match Outcome::decode(&frame, &self.limits) {
                 Ok(outcome) => self.read_outcome(outcome, output.refusals > 0, &mut result),
-                Err(BadFrame::TooManyValues) => {
+                Err(BadFrame::TooManyParts) => {
                     result.session = SessionState::Kept;
-                    result.value_repr = Some(format!("<{}>", BadFrame::TooManyValues));
+                    result.value_repr =
+                        Some("<the value has too many parts to cross the wall>".into());
                 }
                 Err(error) => {
                     let message = format!("the code damaged the interpreter it ran in: {error}");

@@ -17,7 +17,7 @@ const CONCURRENT_CALLS: usize = 128;
 /// The calls of one session that may wait for their turn or for the guest to take their reply.
 const WAITING_CALLS: usize = 4096;
 /// How many times `host_call_bytes` the requests that wait may hold together.
-const WAITING_FACTOR: u64 = 4;
+const WAITING_FACTOR: u64 = 2;
 /// The refusals that may wait for the guest; a guest that leaves more lying is not calling tools.
 const REFUSED_CALLS: usize = 1 << 20;
 

@@ -9,13 +9,18 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, Write};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use pcm_python_wasm::{ImageInfo, cache_root};
-use rustix::fs::{MemfdFlags, memfd_create};
+use rustix::fs::{MemfdFlags, OFlags, memfd_create};
+use tempfile::NamedTempFile;
 
 /// Compressed with Zstandard.
 static PACKED: &[u8] = include_bytes!(env!("PCM_IMAGE"));
 static INFO: &str = include_str!(env!("PCM_IMAGE_INFO"));
+
+/// Seven numbers.
+const MAX_NOTE: u64 = 256;
 
 /// Where the image came from.
 #[derive(Debug)]
@@ -48,10 +53,11 @@ fn open_in(folder: &Path, info: &ImageInfo) -> io::Result<(File, PathBuf)> {
     if let Some(file) = open_checked(&path, info)? {
         return Ok((file, path));
     }
-    let mut fresh = tempfile_in(folder)?;
-    unpack(&mut fresh.0, info)?;
-    fresh.0.sync_all()?;
-    fs::rename(&fresh.1, &path)?;
+    let mut fresh = NamedTempFile::new_in(folder)?;
+    unpack(fresh.as_file_mut(), info)?;
+    fresh.as_file().sync_all()?;
+    fresh.persist(&path)?;
+    remove_old(folder, &path);
     open_checked(&path, info)?
         .map(|file| (file, path))
         .ok_or_else(|| io::Error::other("the image changed while it was unpacked"))
@@ -73,8 +79,7 @@ fn is_private(metadata: &fs::Metadata) -> bool {
 
 /// The file at `path` if it is the image; None if it is missing or anything else.
 fn open_checked(path: &Path, info: &ImageInfo) -> io::Result<Option<File>> {
-    let no_follow = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
-    let mut file = match OpenOptions::new().read(true).custom_flags(no_follow).open(path) {
+    let mut file = match open_plain(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
@@ -85,7 +90,7 @@ fn open_checked(path: &Path, info: &ImageInfo) -> io::Result<Option<File>> {
     }
     let note = path.with_extension("checked");
     let identity = identity(&metadata);
-    if fs::read_to_string(&note).is_ok_and(|checked| checked == identity) {
+    if read_note(&note).is_ok_and(|checked| checked == identity) {
         return Ok(Some(file));
     }
     let mut hasher = blake3::Hasher::new();
@@ -96,6 +101,18 @@ fn open_checked(path: &Path, info: &ImageInfo) -> io::Result<Option<File>> {
     fs::write(&note, identity)?;
     file.rewind()?;
     Ok(Some(file))
+}
+
+/// Opens without following a link, and without waiting for the other end of a pipe.
+fn open_plain(path: &Path) -> io::Result<File> {
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
+    OpenOptions::new().read(true).custom_flags(flags).open(path)
+}
+
+fn read_note(path: &Path) -> io::Result<String> {
+    let mut note = String::new();
+    open_plain(path)?.take(MAX_NOTE).read_to_string(&mut note)?;
+    Ok(note)
 }
 
 /// Changes whenever the file's content is changed: nobody but root can set the change time.
@@ -111,10 +128,17 @@ fn identity(metadata: &fs::Metadata) -> String {
     )
 }
 
-fn tempfile_in(folder: &Path) -> io::Result<(File, PathBuf)> {
-    let path = folder.join(format!("unpacking-{}", std::process::id()));
-    let mut options = OpenOptions::new();
-    Ok((options.read(true).write(true).create(true).truncate(true).mode(0o600).open(&path)?, path))
+/// Images of other versions go when they are a week old; whoever still needs one unpacks it again.
+fn remove_old(folder: &Path, current: &Path) {
+    const WEEK: Duration = Duration::from_hours(7 * 24);
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let age = entry.metadata().and_then(|metadata| metadata.modified());
+        let is_old = age.is_ok_and(|time| time.elapsed().is_ok_and(|age| age > WEEK));
+        if is_old && path.with_extension("") != current.with_extension("") {
+            drop(fs::remove_file(path)); // somebody else may have done it
+        }
+    }
 }
 
 fn unpack(target: &mut File, info: &ImageInfo) -> io::Result<()> {

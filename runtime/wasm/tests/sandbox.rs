@@ -161,7 +161,7 @@ async fn a_value_of_too_many_parts_is_not_built_on_the_host() {
     let sandbox = started(Limits::default()).await;
     let result = run(&sandbox, "x = 1; [0] * 2_000_001").await;
     assert!(result.is_ok() && result.value.is_null(), "{:?}", result.error);
-    assert!(result.value_repr.is_some_and(|text| text.contains("2000000")));
+    assert!(result.value_repr.is_some_and(|text| text.contains("too many parts")));
     assert_eq!(run(&sandbox, "x").await.value, 1);
 }
 
@@ -196,6 +196,29 @@ async fn floods_of_calls_are_refused() {
     let result = run(&sandbox, code).await;
     assert_eq!(kind(&result), Some(ErrorKind::Crashed), "{result:?}");
     assert_eq!(run(&sandbox, "1 + 1").await.value, 2);
+}
+
+/// What a guest sends must not become many times as much on the host.
+#[tokio::test]
+async fn hostile_frames_stay_small() {
+    let sandbox = started(Limits::default()).await;
+    let nested = "import _pcm_host as h\n\
+                  part = '{\"\":' * 100 + '0' + '}' * 100\n\
+                  parts = ','.join([part] * ((8 << 20) // (len(part) + 1) - 1))\n\
+                  reply = h.call(('{\"namespace\":\"tools\",\"op\":\"x\",\"args\":[' + parts + ']}').encode())\n\
+                  b'BadRequest' in reply";
+    assert_eq!(run(&sandbox, nested).await.value, true);
+    let bundles = "import _pcm_host as h\nwhile True: h.emit(3, b'{\"\":0}')";
+    assert_eq!(kind(&run(&sandbox, bundles).await), Some(ErrorKind::Output));
+    let long_name = "import _pcm_host as h\n\
+                     for _ in range(50): h.call(b'{\"namespace\":\"tools\",\"op\":\"' + b'x' * (7 << 20) + b'\",\"args\":{}}')";
+    let heard = Arc::new(Mutex::new(0));
+    let count = Arc::clone(&heard);
+    let request = RunRequest::new(long_name).on_event(move |_| *count.lock().unwrap() += 1);
+    assert!(sandbox.run(request).await.is_ok());
+    assert_eq!(*heard.lock().unwrap(), 0, "what is malformed is no call");
+    let peak = memory("VmHWM");
+    assert!(peak < 200_000, "{peak} kB");
 }
 
 #[tokio::test]

@@ -111,7 +111,12 @@ fn give_up(error: &io::Error) -> ! {
 /// Makes the control characters of a text visible, other than those that only move to the next
 /// line or tab: a terminal takes orders from the rest.
 pub(crate) fn escape_controls(text: &str) -> Cow<'_, str> {
-    let obeyed = |each: char| each.is_control() && !matches!(each, '\n' | '\t' | '\r');
+    let obeyed = |each: char| match each {
+        '\n' | '\t' | '\r' => false,
+        // These turn the direction of writing, and so show a text that is not there.
+        '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => true,
+        _ => each.is_control(),
+    };
     if !text.contains(obeyed) {
         return Cow::Borrowed(text);
     }
@@ -149,6 +154,7 @@ mod tests {
     #[test]
     fn a_terminal_takes_no_orders() {
         assert_eq!(escape_controls("a\tb\r\nç 🐍"), "a\tb\r\nç 🐍");
+        assert_eq!(escape_controls("a\u{202e}b"), "a\\u202eb");
         assert_eq!(escape_controls("\x1b[2J\x07\x7f\u{9b}x"), "\\u001b[2J\\u0007\\u007f\\u009bx");
     }
 

@@ -27,7 +27,7 @@ enum Message {
 }
 
 /// Writes on a thread of its own: whoever reads slowly must not keep the sandbox from watching its
-/// clock. What waits to be written is bounded by the limit on output.
+/// clock. What waits to be written is bounded by the limits on output and on calls.
 #[derive(Debug)]
 pub(crate) struct Printer {
     format: Format,
@@ -52,8 +52,13 @@ impl Printer {
     /// Takes the events of a run; None where they are not shown.
     pub(crate) fn listener(&self) -> Option<impl Fn(RunEvent) + Send + Sync + 'static> {
         let messages = self.messages.clone();
-        let shown = self.format != Format::Json;
-        shown.then_some(move |event| drop(messages.send(Message::Event(event))))
+        let format = self.format;
+        (format != Format::Json).then_some(move |event| {
+            let is_output = matches!(event, RunEvent::Output { .. } | RunEvent::Display { .. });
+            if is_output || format == Format::Jsonl {
+                drop(messages.send(Message::Event(event)));
+            }
+        })
     }
 
     /// Takes the result of a run, the last one or not.

@@ -1,7 +1,7 @@
 //! Where the code comes from: `-c`, a file, or standard input.
 
 use std::ffi::OsString;
-use std::fs;
+use std::fs::File;
 use std::io::{self, IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
 
@@ -31,21 +31,25 @@ impl SourceArgs {
                 "there is no code to run: name a FILE, give code with -c, or pipe it in\n\n\
                  For more information, try 'pcm-sandbox run --help'.",
             )),
-            Some(file) if file != Path::new("-") => match fs::read(&file) {
-                Ok(code) => Ok(vec![code]),
-                Err(error) => {
-                    Err(Failure::usage(format!("cannot read {}: {error}", file.display())))
-                }
-            },
-            _ => standard_input(),
+            Some(file) if file != Path::new("-") => {
+                let name = file.display().to_string();
+                let code = File::open(file).and_then(read_bounded);
+                code.map_err(|error| Failure::usage(format!("cannot read {name}: {error}")))
+            }
+            _ => read_bounded(io::stdin().lock())
+                .map_err(|error| Failure::usage(format!("cannot read standard input: {error}"))),
         }
     }
 }
 
-fn standard_input() -> Result<Vec<Vec<u8>>, Failure> {
+/// More than anybody writes, and less than fills the machine when the file is `/dev/zero`.
+const MAX_SOURCE: u64 = 64 << 20;
+
+fn read_bounded(source: impl io::Read) -> io::Result<Vec<Vec<u8>>> {
     let mut code = Vec::new();
-    match io::stdin().lock().read_to_end(&mut code) {
-        Ok(_) => Ok(vec![code]),
-        Err(error) => Err(Failure::usage(format!("cannot read standard input: {error}"))),
+    source.take(MAX_SOURCE + 1).read_to_end(&mut code)?;
+    if code.len() as u64 > MAX_SOURCE {
+        return Err(io::Error::other(format!("it is longer than {} MiB", MAX_SOURCE >> 20)));
     }
+    Ok(vec![code])
 }
