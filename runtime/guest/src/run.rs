@@ -221,6 +221,7 @@ impl fmt::Debug for Run {
     }
 }
 
+/// To the microsecond.
 fn milliseconds(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1e3
+    duration.as_micros() as f64 / 1e3
 }
