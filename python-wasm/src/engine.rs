@@ -7,7 +7,7 @@ const WASM_STACK_BYTES: usize = 16 << 20;
 
 /// The stack that guest code and the host functions it calls run on. The difference belongs to the
 /// host: were the two equal, deep guest recursion would overflow in host code and abort the process.
-pub const ASYNC_STACK_BYTES: usize = WASM_STACK_BYTES + (1 << 20);
+const ASYNC_STACK_BYTES: usize = WASM_STACK_BYTES + (1 << 20);
 
 /// The engine configuration without an allocation strategy, which each user chooses.
 pub fn engine_config() -> Config {

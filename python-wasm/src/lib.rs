@@ -12,6 +12,6 @@ mod engine;
 mod inputs;
 mod snapshot;
 
-pub use engine::{ASYNC_STACK_BYTES, engine_config};
+pub use engine::engine_config;
 pub use inputs::{Inputs, cache_root};
-pub use snapshot::{ImageInfo, build_image, compile, snapshot};
+pub use snapshot::{ImageInfo, build_image};

@@ -59,7 +59,7 @@ pub async fn build_image(inputs: &Inputs, progress: impl Fn(&str)) -> Result<Ima
 
 /// Boots Python in `wasm` with `boot` shown to it as `/boot`, and gives the module whose memory is
 /// what the boot left.
-pub async fn snapshot(wasm: &[u8], boot: &Path) -> Result<Vec<u8>> {
+async fn snapshot(wasm: &[u8], boot: &Path) -> Result<Vec<u8>> {
     let engine = Engine::new(engine_config().epoch_interruption(false)).map_err(plain)?;
     let messages = MemoryOutputPipe::new(MAX_BOOT_MESSAGES);
     let mut store = Store::new(&engine, boot_wasi(boot, messages.clone()).map_err(plain)?);
@@ -76,7 +76,7 @@ pub async fn snapshot(wasm: &[u8], boot: &Path) -> Result<Vec<u8>> {
 }
 
 /// Compiles a module for this architecture's baseline.
-pub fn compile(wasm: &[u8]) -> Result<Vec<u8>> {
+fn compile(wasm: &[u8]) -> Result<Vec<u8>> {
     let mut config = engine_config();
     config.target(TARGET).map_err(plain)?;
     let engine = Engine::new(&config).map_err(plain)?;

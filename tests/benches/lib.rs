@@ -24,11 +24,6 @@ pub fn private_bytes() -> u64 {
         << 10
 }
 
-/// All memory of this process, in bytes.
-pub fn resident_bytes() -> u64 {
-    kilobytes("/proc/self/smaps_rollup", "Rss") << 10
-}
-
 /// How long a command takes from its start to its end, `runs` times, in order of length; None when
 /// it cannot be started or fails.
 pub fn whole_process(command: &mut Command, runs: usize) -> Option<Vec<Duration>> {
