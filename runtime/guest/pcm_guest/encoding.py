@@ -198,7 +198,7 @@ def _plain_container(value: Any, types: Types, path: list[str]) -> Any:
         item = value.tolist()
         if type(item) is not type(value):  # a long double gives itself
             return _plain(item, types, path)
-    raise EncodingError(f"{type(value).__name__} has no encoding")
+    _refuse(value)
 
 
 def _plain_dict(value: dict[Any, Any], types: Types, path: list[str]) -> dict[str, Any]:

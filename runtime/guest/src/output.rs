@@ -22,6 +22,8 @@ pub(crate) struct Output {
     /// How often a write was refused.
     pub(crate) refusals: u32,
     kept: u64,
+    /// Whether text was dropped; the marker that says so is written once.
+    cut: bool,
     /// What the rich results take on the host.
     displayed: u64,
     limits: Limits,
@@ -37,6 +39,7 @@ impl Output {
             written: 0,
             refusals: 0,
             kept: 0,
+            cut: false,
             displayed: 0,
             limits,
             events,
@@ -50,13 +53,12 @@ impl Output {
     ) -> Result<(), OutputRefused> {
         self.written = self.written.saturating_add(bytes.len() as u64);
         if self.written > self.limits.output_stop_bytes() {
-            self.refusals += 1;
-            return Err(OutputRefused);
+            return self.refuse();
+        }
+        if self.cut {
+            return Ok(());
         }
         let room = self.limits.output_bytes.saturating_sub(self.kept);
-        if room == 0 && self.kept > self.limits.output_bytes {
-            return Ok(()); // cut before
-        }
         let fits = usize::try_from(room).map_or(bytes.len(), |room| bytes.len().min(room));
         self.kept += fits as u64;
         let text = match stream {
@@ -66,7 +68,7 @@ impl Output {
         let start = text.decoded.len();
         text.push(&bytes[..fits]);
         if fits < bytes.len() {
-            self.kept = self.limits.output_bytes + 1;
+            self.cut = true;
             text.finish();
             let LimitHit { value, raise, .. } = LimitHit::of(LimitName::Output, &self.limits);
             text.decoded.extend(["\n[output cut at ", &value, "; raise it with ", &raise, "]\n"]);
@@ -87,8 +89,7 @@ impl Output {
                 self.displayed <= self.limits.host_call_bytes.saturating_mul(2)
             });
         if !fits {
-            self.refusals += 1;
-            return Err(OutputRefused);
+            return self.refuse();
         }
         if let Ok(bundle) = serde_json::from_slice::<MimeBundle>(bundle) {
             if let Some(events) = &self.events {
@@ -97,6 +98,11 @@ impl Output {
             self.display.push(bundle);
         }
         Ok(())
+    }
+
+    fn refuse(&mut self) -> Result<(), OutputRefused> {
+        self.refusals += 1;
+        Err(OutputRefused)
     }
 }
 

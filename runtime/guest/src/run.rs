@@ -65,7 +65,7 @@ impl Run {
         length as u64 <= self.limits.host_call_bytes
     }
 
-    /// Takes output. Longer pieces than the guest may send at once count in full and are cut.
+    /// Takes output on one of the guest's channels.
     pub fn emit(&self, channel: i32, data: &[u8]) -> Result<(), OutputRefused> {
         match channel {
             STDOUT => self.write(OutputStream::Stdout, data),
@@ -138,30 +138,14 @@ impl Run {
         let output = self.take_output();
         let mut result = ExecutionResult::new(backend);
         result.session = SessionState::Reset;
-        match ending {
-            Ending::Outcome(frame) => match Outcome::decode(&frame, &self.limits) {
-                Ok(outcome) => self.read_outcome(outcome, output.refusals > 0, &mut result),
-                Err(BadFrame::TooManyParts) => {
-                    result.session = SessionState::Kept;
-                    result.value_repr =
-                        Some("<the value has too many parts to cross the wall>".into());
-                }
-                Err(error) => {
-                    let message = format!("the code damaged the interpreter it ran in: {error}");
-                    result.error = Some(ExecutionError::new(ErrorKind::Crashed, message));
-                }
-            },
-            Ending::Limit(kind, name) => {
-                result.error = Some(ExecutionError::limit(kind, name, &self.limits));
-            }
+        result.error = match ending {
+            Ending::Outcome(frame) => self.read_outcome(&frame, output.refusals > 0, &mut result),
+            Ending::Limit(kind, name) => Some(ExecutionError::limit(kind, name, &self.limits)),
             Ending::Cancelled => {
-                let error = ExecutionError::new(ErrorKind::Cancelled, "the run was interrupted");
-                result.error = Some(error);
+                Some(ExecutionError::new(ErrorKind::Cancelled, "the run was interrupted"))
             }
-            Ending::Crashed(message) => {
-                result.error = Some(ExecutionError::new(ErrorKind::Crashed, message));
-            }
-        }
+            Ending::Crashed(message) => Some(ExecutionError::new(ErrorKind::Crashed, message)),
+        };
         result.usage = Usage {
             wall_ms: milliseconds(self.started.elapsed()),
             cpu_ms: milliseconds(cpu),
@@ -176,14 +160,33 @@ impl Run {
         result
     }
 
-    fn read_outcome(&self, outcome: Outcome, refused: bool, result: &mut ExecutionResult) {
+    /// Puts what the guest says of its value into the result, and gives what it says of an error.
+    fn read_outcome(
+        &self,
+        frame: &[u8],
+        refused: bool,
+        result: &mut ExecutionResult,
+    ) -> Option<ExecutionError> {
+        let outcome = match Outcome::decode(frame, &self.limits) {
+            Ok(outcome) => outcome,
+            Err(BadFrame::TooManyParts) => {
+                result.session = SessionState::Kept;
+                result.value_repr =
+                    Some("<the value has too many parts to cross the wall>".to_owned());
+                return None;
+            }
+            Err(error) => {
+                let message = format!("the code damaged the interpreter it ran in: {error}");
+                return Some(ExecutionError::new(ErrorKind::Crashed, message));
+            }
+        };
         if !outcome.exhausted {
             result.session = SessionState::Kept;
         }
         result.value = outcome.value;
         result.value_types = outcome.types;
         result.value_repr = outcome.repr;
-        result.error = outcome.error.map(|error| self.read_error(error, refused));
+        outcome.error.map(|error| self.read_error(error, refused))
     }
 
     fn read_error(&self, error: GuestError, refused: bool) -> ExecutionError {
