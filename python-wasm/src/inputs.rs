@@ -38,8 +38,7 @@ impl Inputs {
 
     /// The files and folders of the workspace that the key depends on.
     pub fn sources(&self) -> [PathBuf; 4] {
-        ["python-wasm/boot", "python-wasm/src", "runtime/guest/pcm_guest", "Cargo.lock"]
-            .map(|path| self.workspace.join(path))
+        [self.boot(), self.guest(), self.workspace.join("python-wasm/src"), self.lock()]
     }
 
     /// The boot code: what `/boot` holds besides the recipe's output.
@@ -52,6 +51,10 @@ impl Inputs {
         self.workspace.join("runtime/guest/pcm_guest")
     }
 
+    fn lock(&self) -> PathBuf {
+        self.workspace.join("Cargo.lock")
+    }
+
     /// The folder of the image made of these inputs, whether it is there yet or not.
     pub fn image_folder(&self) -> io::Result<PathBuf> {
         Ok(self.cache.join("images").join(self.key()?))
@@ -59,7 +62,7 @@ impl Inputs {
 
     /// The version of the engine: compiled code belongs to one version only.
     pub fn engine_version(&self) -> io::Result<String> {
-        let lock = fs::read_to_string(self.workspace.join("Cargo.lock"))?;
+        let lock = fs::read_to_string(self.lock())?;
         let mut packages = lock.split("[[package]]");
         packages
             .find(|package| package.contains("name = \"wasmtime\"\n"))
@@ -71,8 +74,9 @@ impl Inputs {
     fn key(&self) -> io::Result<String> {
         let mut hasher = blake3::Hasher::new();
         let mut files = vec![self.python.join("python.wasm"), self.python.join("stdlib.bin")];
-        for source in &self.sources()[..3] {
-            collect_files(source, &mut files)?;
+        let [code @ .., _lock] = self.sources(); // of the lock file only the engine's version counts
+        for folder in &code {
+            collect_files(folder, &mut files)?;
         }
         for file in files {
             let name = file.file_name().unwrap_or_default();

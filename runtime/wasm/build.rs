@@ -4,7 +4,7 @@ use std::path::Path;
 use std::{env, fs, io, process};
 
 #[path = "../../python-wasm/src/inputs.rs"]
-#[expect(dead_code, unreachable_pub, reason = "shared with the crate that makes the image")]
+#[expect(unreachable_pub, reason = "shared with the crate that makes the image")]
 mod inputs;
 
 fn main() {
