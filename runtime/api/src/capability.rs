@@ -42,6 +42,8 @@ pub enum Capability {
     Streaming,
     /// Session state can be saved, restored and forked.
     Snapshot,
+    /// The session has files that can be put and got.
+    Files,
 }
 
 impl fmt::Display for Capability {

@@ -46,8 +46,75 @@ pub trait Executor: fmt::Debug + Send + Sync {
         Err(ExecutorError::unsupported(self.backend(), Capability::DepsUninstall))
     }
 
+    /// Keeps the session's state, to come back to with [`restore`](Self::restore).
+    async fn checkpoint(&self) -> Result<CheckpointId, ExecutorError> {
+        Err(ExecutorError::unsupported(self.backend(), Capability::Snapshot))
+    }
+
+    /// Makes the session what it was at a checkpoint, which stays valid.
+    async fn restore(&self, checkpoint: CheckpointId) -> Result<(), ExecutorError> {
+        let _ = checkpoint;
+        Err(ExecutorError::unsupported(self.backend(), Capability::Snapshot))
+    }
+
+    /// Gives up a checkpoint and what it holds. Harmless when repeated.
+    async fn drop_checkpoint(&self, checkpoint: CheckpointId) {
+        let _ = checkpoint;
+    }
+
+    /// Another session in the same state, with the same host. From here on the two are independent.
+    async fn fork(&self) -> Result<Arc<dyn Executor>, ExecutorError> {
+        Err(ExecutorError::unsupported(self.backend(), Capability::Snapshot))
+    }
+
+    /// The session's state as bytes that [`load`](Self::load) takes, signed with `key`.
+    async fn save(&self, key: &[u8; 32]) -> Result<Vec<u8>, ExecutorError> {
+        let _ = key;
+        Err(ExecutorError::unsupported(self.backend(), Capability::Snapshot))
+    }
+
+    /// Makes the session what another one was when it was saved. Nothing of `saved` is used before
+    /// its signature was checked.
+    async fn load(&self, saved: &[u8], key: &[u8; 32]) -> Result<(), ExecutorError> {
+        let (_, _) = (saved, key);
+        Err(ExecutorError::unsupported(self.backend(), Capability::Snapshot))
+    }
+
+    /// The fuel that is left for the session's runs; None where it is not counted.
+    fn fuel(&self) -> Option<u64> {
+        None
+    }
+
+    /// Refills the session's fuel.
+    fn add_fuel(&self, fuel: u64) -> Result<(), ExecutorError> {
+        let _ = fuel;
+        Err(ExecutorError::unsupported(self.backend(), Capability::Fuel))
+    }
+
+    /// Writes a file into the session's file system, with the folders above it.
+    async fn put_file(&self, path: &str, content: Vec<u8>) -> Result<(), ExecutorError> {
+        let (_, _) = (path, content);
+        Err(ExecutorError::unsupported(self.backend(), Capability::Files))
+    }
+
+    /// Reads a file of the session's file system, if it has at most `longest` bytes.
+    async fn get_file(&self, path: &str, longest: u64) -> Result<Vec<u8>, ExecutorError> {
+        let (_, _) = (path, longest);
+        Err(ExecutorError::unsupported(self.backend(), Capability::Files))
+    }
+
     /// Ends the session. Runs after it give an error of the kind `closed`. Harmless when repeated.
     async fn close(&self);
+}
+
+/// A state of a session that it can come back to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct CheckpointId(pub u64);
+
+impl fmt::Display for CheckpointId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
 }
 
 /// What became of the packages that were to be installed or removed.
@@ -76,6 +143,20 @@ pub enum ExecutorError {
         /// What went wrong, and what to do.
         reason: String,
     },
+    /// The session has no such checkpoint.
+    #[error("the session has no checkpoint {0}")]
+    NoCheckpoint(CheckpointId),
+    /// A saved state was refused.
+    #[error("the saved session cannot be loaded: {0}")]
+    BadState(String),
+    /// A file could not be read or written.
+    #[error("{path}: {reason}")]
+    File {
+        /// The path in the sandbox.
+        path: String,
+        /// What went wrong.
+        reason: String,
+    },
     /// The backend does not have the capability.
     #[error("the {backend} backend does not support {capability}")]
     Unsupported {
@@ -97,7 +178,10 @@ impl ExecutorError {
         match self {
             Self::Closed => ErrorKind::Closed,
             Self::Startup { .. } => ErrorKind::Startup,
-            Self::Unsupported { .. } => ErrorKind::Internal,
+            Self::NoCheckpoint(_)
+            | Self::BadState(_)
+            | Self::File { .. }
+            | Self::Unsupported { .. } => ErrorKind::Internal,
         }
     }
 }

@@ -36,7 +36,7 @@ pub trait HostPort: fmt::Debug + Send + Sync {
 /// One thing that code in the sandbox asks for.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HostCall {
-    /// Which of the four objects was used.
+    /// What was used.
     pub namespace: Namespace,
     /// The operation, as `call` or `load`.
     pub op: String,
@@ -44,7 +44,7 @@ pub struct HostCall {
     pub args: Payload,
 }
 
-/// The four objects that code in the sandbox finds as globals.
+/// What code in the sandbox uses: one of the four objects that it finds as globals, or the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Namespace {
@@ -56,6 +56,8 @@ pub enum Namespace {
     Artifacts,
     /// Packages.
     Deps,
+    /// Requests to other machines, as `urllib` makes them.
+    Network,
 }
 
 impl fmt::Display for Namespace {
@@ -73,14 +75,15 @@ impl FromStr for Namespace {
             "workflows" => Ok(Self::Workflows),
             "artifacts" => Ok(Self::Artifacts),
             "deps" => Ok(Self::Deps),
+            "network" => Ok(Self::Network),
             _ => Err(UnknownNamespace),
         }
     }
 }
 
-/// A name that is none of the four namespaces.
+/// A name that is no namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("there is no such namespace; there are tools, workflows, artifacts and deps")]
+#[error("there is no such namespace; there are tools, workflows, artifacts, deps and network")]
 pub struct UnknownNamespace;
 
 /// Why a call failed. In the sandbox it is raised as the namespace's error class.

@@ -16,7 +16,9 @@
 //! ```
 
 mod capability;
+mod config;
 mod executor;
+mod files;
 mod host;
 mod limits;
 mod payload;
@@ -24,7 +26,9 @@ mod result;
 mod run;
 
 pub use capability::Capability;
-pub use executor::{DepsReport, Executor, ExecutorError};
+pub use config::SandboxConfig;
+pub use executor::{CheckpointId, DepsReport, Executor, ExecutorError};
+pub use files::{ChangeKind, FileChange, Mount, MountAccess};
 pub use host::{HostCall, HostError, HostPort, Namespace, NoHost, UnknownNamespace};
 pub use limits::{LimitName, Limits};
 pub use payload::{Payload, ValueType};

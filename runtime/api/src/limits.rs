@@ -20,6 +20,9 @@ pub struct Limits {
     pub timeout: Option<Duration>,
     /// The processor time that a run may take, waiting for the host left out. None is unlimited.
     pub cpu: Option<Duration>,
+    /// The work that a run may do, counted in instructions: the same program always uses the same.
+    /// None does not count, which is faster.
+    pub fuel: Option<u64>,
     /// The memory that a session may hold.
     pub memory_bytes: u64,
     /// The output that a run keeps, standard output and error together; what comes after is dropped
@@ -32,6 +35,12 @@ pub struct Limits {
     pub host_call_bytes: u64,
     /// The most that `sys.setrecursionlimit` grants.
     pub recursion: u32,
+    /// The content of all files that a session may hold in its own file system.
+    pub vfs_bytes: u64,
+    /// The files and folders that a session may hold in its own file system.
+    pub vfs_entries: u64,
+    /// The deepest path in a session's own file system.
+    pub vfs_depth: u32,
 }
 
 impl Default for Limits {
@@ -39,11 +48,15 @@ impl Default for Limits {
         Self {
             timeout: Some(Duration::from_secs(30)),
             cpu: None,
+            fuel: None,
             memory_bytes: 256 << 20,
             output_bytes: 1 << 20,
             tool_calls: 10_000,
             host_call_bytes: 8 << 20,
             recursion: 10_000,
+            vfs_bytes: 64 << 20,
+            vfs_entries: 10_000,
+            vfs_depth: 64,
         }
     }
 }
@@ -66,11 +79,15 @@ impl Limits {
         match name {
             LimitName::Timeout => duration(self.timeout),
             LimitName::Cpu => duration(self.cpu),
+            LimitName::Fuel => self.fuel.map_or_else(|| "none".to_owned(), |fuel| fuel.to_string()),
             LimitName::Memory => bytes(self.memory_bytes),
             LimitName::Output => bytes(self.output_bytes),
             LimitName::ToolCalls => self.tool_calls.to_string(),
             LimitName::HostCall => bytes(self.host_call_bytes),
             LimitName::Recursion => self.recursion.to_string(),
+            LimitName::VfsBytes => bytes(self.vfs_bytes),
+            LimitName::VfsEntries => self.vfs_entries.to_string(),
+            LimitName::VfsDepth => self.vfs_depth.to_string(),
         }
     }
 }
@@ -84,6 +101,8 @@ pub enum LimitName {
     Timeout,
     /// [`Limits::cpu`].
     Cpu,
+    /// [`Limits::fuel`].
+    Fuel,
     /// [`Limits::memory_bytes`].
     Memory,
     /// [`Limits::output_bytes`].
@@ -94,18 +113,28 @@ pub enum LimitName {
     HostCall,
     /// [`Limits::recursion`].
     Recursion,
+    /// [`Limits::vfs_bytes`].
+    VfsBytes,
+    /// [`Limits::vfs_entries`].
+    VfsEntries,
+    /// [`Limits::vfs_depth`].
+    VfsDepth,
 }
 
 impl LimitName {
     /// All of them, in the order of [`Limits`].
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 11] = [
         Self::Timeout,
         Self::Cpu,
+        Self::Fuel,
         Self::Memory,
         Self::Output,
         Self::ToolCalls,
         Self::HostCall,
         Self::Recursion,
+        Self::VfsBytes,
+        Self::VfsEntries,
+        Self::VfsDepth,
     ];
 
     /// What it bounds, in a few words.
@@ -113,11 +142,15 @@ impl LimitName {
         match self {
             Self::Timeout => "the longest that a run may take, waiting included",
             Self::Cpu => "the processor time of a run, waiting for the host left out",
+            Self::Fuel => "the instructions of a run, counted where a limit is set",
             Self::Memory => "the memory of a session",
             Self::Output => "the output that a run keeps; 64 times as much stops it",
             Self::ToolCalls => "the calls to the host that a run may make",
             Self::HostCall => "the longest request, reply or value, and all rich results of a run",
             Self::Recursion => "the most that sys.setrecursionlimit grants",
+            Self::VfsBytes => "the content of all files in a session's own file system",
+            Self::VfsEntries => "the files and folders in a session's own file system",
+            Self::VfsDepth => "the deepest path in a session's own file system",
         }
     }
 
@@ -126,11 +159,15 @@ impl LimitName {
         match self {
             Self::Timeout => "timeout",
             Self::Cpu => "cpu",
+            Self::Fuel => "fuel",
             Self::Memory => "memory_bytes",
             Self::Output => "output_bytes",
             Self::ToolCalls => "tool_calls",
             Self::HostCall => "host_call_bytes",
             Self::Recursion => "recursion",
+            Self::VfsBytes => "vfs_bytes",
+            Self::VfsEntries => "vfs_entries",
+            Self::VfsDepth => "vfs_depth",
         }
     }
 
@@ -140,7 +177,14 @@ impl LimitName {
             Self::Timeout => Some("--timeout"),
             Self::Memory => Some("--memory"),
             Self::Output => Some("--output-limit"),
-            Self::Cpu | Self::ToolCalls | Self::HostCall | Self::Recursion => None,
+            Self::Cpu => Some("--cpu"),
+            Self::Fuel => Some("--fuel"),
+            Self::VfsBytes => Some("--vfs"),
+            Self::ToolCalls
+            | Self::HostCall
+            | Self::Recursion
+            | Self::VfsEntries
+            | Self::VfsDepth => None,
         }
     }
 }

@@ -7,7 +7,7 @@ use serde::ser::SerializeStruct as _;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
-use crate::{LimitName, Limits, ValueType};
+use crate::{FileChange, LimitName, Limits, ValueType};
 
 /// A rich result: its forms by MIME type. Binary forms are base64.
 pub type MimeBundle = BTreeMap<String, Value>;
@@ -43,6 +43,9 @@ pub struct ExecutionResult {
     /// What the code wrote to standard error.
     #[serde(default)]
     pub stderr: String,
+    /// The files that the run changed in the session's own file system and in overlays.
+    #[serde(default)]
+    pub files: Vec<FileChange>,
     /// What went wrong.
     pub error: Option<ExecutionError>,
     /// What became of the session.
@@ -64,6 +67,7 @@ impl ExecutionResult {
             display: Vec::new(),
             stdout: String::new(),
             stderr: String::new(),
+            files: Vec::new(),
             error: None,
             session: SessionState::Kept,
             usage: Usage::default(),
@@ -89,7 +93,9 @@ impl ExecutionResult {
 impl Serialize for ExecutionResult {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let types = !self.value_types.is_empty();
-        let mut fields = serializer.serialize_struct("ExecutionResult", 10 + usize::from(types))?;
+        let files = !self.files.is_empty();
+        let length = 10 + usize::from(types) + usize::from(files);
+        let mut fields = serializer.serialize_struct("ExecutionResult", length)?;
         fields.serialize_field("value", &self.value)?;
         if types {
             fields.serialize_field("value_types", &self.value_types)?;
@@ -98,6 +104,9 @@ impl Serialize for ExecutionResult {
         fields.serialize_field("display", &self.display)?;
         fields.serialize_field("stdout", &self.stdout)?;
         fields.serialize_field("stderr", &self.stderr)?;
+        if files {
+            fields.serialize_field("files", &self.files)?;
+        }
         fields.serialize_field("error", &self.error)?;
         fields.serialize_field("session", &self.session)?;
         fields.serialize_field("usage", &self.usage)?;

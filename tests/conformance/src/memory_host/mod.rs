@@ -26,6 +26,7 @@ impl HostPort for MemoryHost {
             Namespace::Artifacts => self.artifacts.lock().await.call(call),
             Namespace::Workflows => self.workflows.lock().await.call(&call),
             Namespace::Deps => deps(&call),
+            Namespace::Network => Err(HostError::unknown_operation(&call)),
         }
     }
 }
