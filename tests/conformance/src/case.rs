@@ -75,6 +75,10 @@ pub struct CaseLimits {
     pub host_call_bytes: Option<u64>,
     /// [`Limits::recursion`].
     pub recursion: Option<u32>,
+    /// [`Limits::fuel`].
+    pub fuel: Option<u64>,
+    /// [`Limits::vfs_bytes`].
+    pub vfs_bytes: Option<u64>,
 }
 
 impl CaseLimits {
@@ -89,6 +93,9 @@ impl CaseLimits {
             tool_calls: self.tool_calls.unwrap_or(default.tool_calls),
             host_call_bytes: self.host_call_bytes.unwrap_or(default.host_call_bytes),
             recursion: self.recursion.unwrap_or(default.recursion),
+            fuel: self.fuel.or(default.fuel),
+            vfs_bytes: self.vfs_bytes.unwrap_or(default.vfs_bytes),
+            ..default
         }
     }
 }
