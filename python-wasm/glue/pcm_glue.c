@@ -1,17 +1,16 @@
 /* CPython as a reactor module: what the host calls, and what Python calls of the host.
  *
- * Exports: pcm_init (once, before the snapshot), pcm_buffer, pcm_run. Imports, module "pcm": call,
- * submit, poll, take, emit. All data are bytes in linear memory; what they mean is the business of
- * pcm_guest. Python reaches the imports through the built-in module `_pcm_host`.
+ * Exports: pcm_init (once, before the snapshot), pcm_freeze (before a further one), pcm_buffer,
+ * pcm_run, pcm_signals (signals.c). Imports, module "pcm": call, submit, poll, take, emit, hash
+ * (hashes.c). All data are bytes in linear memory; what they mean is the business of pcm_guest.
+ * Python reaches the imports through the built-in module `_pcm_host`. A wait that the host cuts
+ * short to interrupt the run gives -1.
  */
 #include "pcm_glue.h"
 
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#define IMPORT(name) __attribute__((import_module("pcm"), import_name(name)))
-#define EXPORT(name) __attribute__((export_name(name)))
 
 IMPORT("call") int32_t host_call(const char *request, int32_t length);
 IMPORT("submit") int32_t host_submit(const char *request, int32_t length);
@@ -37,7 +36,8 @@ static PyObject *py_call(PyObject *self, PyObject *request)
     Py_ssize_t length;
     if (PyBytes_AsStringAndSize(request, &data, &length) < 0)
         return NULL;
-    return take(host_call(data, (int32_t)length));
+    int32_t reply = host_call(data, (int32_t)length);
+    return reply < 0 ? pcm_interrupted() : take(reply);
 }
 
 static PyObject *py_submit(PyObject *self, PyObject *request)
@@ -61,6 +61,8 @@ static PyObject *py_poll(PyObject *self, PyObject *timeout)
             seconds = 0;
     }
     int64_t arrived = host_poll(seconds);
+    if (arrived < 0)
+        return pcm_interrupted();
     if (!arrived)
         Py_RETURN_NONE;
     PyObject *reply = take((int32_t)(arrived & 0xffffffff));
@@ -166,6 +168,7 @@ static void start_python(void)
     check(Py_PreInitialize(&preconfig));
     PyImport_AppendInittab("_pcm_host", init_host);
     PyImport_AppendInittab("_sqlite3", PyInit__sqlite3);
+    pcm_take_over_hashes();
 
     PyConfig config;
     PyConfig_InitIsolatedConfig(&config);
@@ -203,10 +206,23 @@ static char *read_file(const char *path)
     return text;
 }
 
+/* Makes what is in memory now the part that all sessions of the next snapshot share. */
+EXPORT("pcm_freeze") void pcm_freeze(void)
+{
+    Py_CLEAR(result);
+    pcm_make_immortal();
+    pcm_gather_free_memory();
+    fflush(NULL);
+    if (__wasilibc_reset_preopens)
+        __wasilibc_reset_preopens();
+}
+
 /* Starts Python and executes /boot/boot.py, which must define `run` and `OutputLimitError`. */
 EXPORT("pcm_init") void pcm_init(void)
 {
     start_python();
+    if (pcm_check_iterators() < 0)
+        fail("an iterator is not what it was");
     char *source = read_file("/boot/boot.py");
     PyObject *boot = PyImport_AddModule("_pcm_boot");
     PyObject *scope = boot ? PyModule_GetDict(boot) : NULL;
@@ -223,9 +239,5 @@ EXPORT("pcm_init") void pcm_init(void)
         fail("boot.py defines no run or no OutputLimitError");
     if (!pcm_buffer(1 << 16))
         fail("no memory for the buffer");
-    pcm_make_immortal();
-    pcm_gather_free_memory();
-    fflush(NULL);
-    if (__wasilibc_reset_preopens)
-        __wasilibc_reset_preopens();
+    pcm_freeze();
 }

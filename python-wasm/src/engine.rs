@@ -1,6 +1,22 @@
 //! The settings that code is compiled under and that the engine which runs it must share.
 
+use serde::{Deserialize, Serialize};
 use wasmtime::Config;
+
+/// What compiled code counts of what it does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Metering {
+    /// Nothing: it looks at a clock now and then, to be stopped or to let others run.
+    Epochs,
+    /// Every instruction, besides.
+    Fuel,
+}
+
+impl Metering {
+    /// Both of them.
+    pub const ALL: [Self; 2] = [Self::Epochs, Self::Fuel];
+}
 
 /// Enough for the 10 000 levels of recursion through C code that `Limits::recursion` grants.
 const WASM_STACK_BYTES: usize = 16 << 20;
@@ -10,10 +26,11 @@ const WASM_STACK_BYTES: usize = 16 << 20;
 const ASYNC_STACK_BYTES: usize = WASM_STACK_BYTES + (1 << 20);
 
 /// The engine configuration without an allocation strategy, which each user chooses.
-pub fn engine_config() -> Config {
+pub fn engine_config(metering: Metering) -> Config {
     let mut config = Config::new();
     config
         .epoch_interruption(true)
+        .consume_fuel(metering == Metering::Fuel)
         .memory_init_cow(true)
         // The image's memory is one block of 30 MiB: map it whole rather than segment by segment.
         .memory_guaranteed_dense_image_size(128 << 20)

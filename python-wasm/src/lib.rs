@@ -1,8 +1,8 @@
 //! Makes the image of the wasm backend: from `python.wasm`, the standard library and this
 //! project's Python to a pre-initialised module, compiled ahead of time.
 //!
-//! In: the recipe's output (`recipe/build`), `boot/` and `pcm_guest`. Out: `python.cwasm.zst` and
-//! `image.json` in the cache, under a key made of everything that went in. The backend embeds that
+//! In: the recipe's output (`recipe/build`), `boot/` and `pcm_guest`. Out: the image, compiled twice (with
+//! and without fuel), and `image.json` in the cache, under a key made of everything that went in. The backend embeds that
 //! file, and takes [`engine_config`] from here, so that what was compiled is what is run.
 //!
 //! What must never live here: running user code. The image is made once and is trusted; sessions
@@ -12,6 +12,6 @@ mod engine;
 mod inputs;
 mod snapshot;
 
-pub use engine::engine_config;
+pub use engine::{Metering, engine_config};
 pub use inputs::{Inputs, cache_root};
-pub use snapshot::{ImageInfo, build_image};
+pub use snapshot::{Compiled, ImageInfo, SNAPSHOT_FILE, Signals, build_image, variant_file};

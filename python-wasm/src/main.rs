@@ -17,13 +17,14 @@ async fn main() -> Result<()> {
     }
     let start = Instant::now();
     let info = build_image(&inputs, |step| {
-        eprintln!("  image {step:<10} {:6.1} s", start.elapsed().as_secs_f64());
+        eprintln!("  image {step:<18} {:6.1} s", start.elapsed().as_secs_f64());
     })
     .await?;
     eprintln!(
-        "  image done       {:6.1} s, {} MB, {}",
+        "  image {:<18} {:6.1} s, {} MB, {}",
+        "done",
         start.elapsed().as_secs_f64(),
-        info.size / 1_000_000,
+        info.variants.values().map(|variant| variant.size).sum::<u64>() / 1_000_000,
         folder.display()
     );
     Ok(())

@@ -1,5 +1,6 @@
 //! Boot, snapshot, compile, compress.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use wasmtime_wasi::random::Deterministic;
 use wasmtime_wasi::{FsPerms, HostMonotonicClock, HostWallClock, WasiCtxBuilder};
 use wasmtime_wizer::{InstanceState, SnapshotVal, ValType, Wizer};
 
-use crate::engine::engine_config;
+use crate::engine::{Metering, engine_config};
 use crate::inputs::Inputs;
 
 /// The function of the module that boots Python.
@@ -27,40 +28,94 @@ const MAX_BOOT_MESSAGES: usize = 64 << 10;
 /// What is known of an image; `image.json` beside it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ImageInfo {
-    /// BLAKE3 of the uncompressed module.
-    pub blake3: String,
-    /// Bytes of the uncompressed module.
-    pub size: u64,
+    /// BLAKE3 of the snapshot that all variants are compiled from: sessions of one snapshot can be
+    /// carried from variant to variant.
+    pub snapshot: String,
     /// The version of Python.
     pub python: String,
     /// The version of wasmtime that compiled it.
     pub wasmtime: String,
+    /// The words of memory that interrupt Python.
+    pub signals: Signals,
+    /// The compiled code.
+    pub variants: BTreeMap<Metering, Compiled>,
 }
+
+/// One compiled variant of an image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Compiled {
+    /// BLAKE3 of the uncompressed module.
+    pub blake3: String,
+    /// Bytes of the uncompressed module.
+    pub size: u64,
+}
+
+/// Where Python looks for signals, in linear memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signals {
+    /// The word that says that any signal arrived.
+    pub any: u32,
+    /// The word that says that SIGINT did.
+    pub interrupt: u32,
+    /// The word that the evaluation loop looks at.
+    pub breaker: u32,
+    /// The bit of `breaker` that stands for signals.
+    pub breaker_bit: u32,
+}
+
+/// The files of an image in its folder, besides `image.json`.
+pub fn variant_file(metering: Metering) -> &'static str {
+    match metering {
+        Metering::Epochs => "python.cwasm.zst",
+        Metering::Fuel => "python-fuel.cwasm.zst",
+    }
+}
+
+/// The snapshot before it is compiled, for whoever compiles it in another way.
+pub const SNAPSHOT_FILE: &str = "python.wasm.zst";
 
 /// Makes the image and puts it into its folder of the cache.
 pub async fn build_image(inputs: &Inputs, progress: impl Fn(&str)) -> Result<ImageInfo> {
     let python = read(&inputs.python.join("python.wasm"))?;
     let boot = boot_folder(inputs)?;
     progress("snapshot");
-    let snapshot = snapshot(&python, boot.path()).await?;
-    progress("compile");
-    let compiled = compile(&snapshot)?;
-    progress("compress");
-    let packed = zstd::encode_all(compiled.as_slice(), COMPRESSION_LEVEL)?;
+    let (snapshot, signals) = snapshot(&python, boot.path()).await?;
+    let mut files = BTreeMap::from([(SNAPSHOT_FILE, compress(&snapshot)?)]);
+    let mut variants = BTreeMap::new();
+    for metering in Metering::ALL {
+        progress(match metering {
+            Metering::Epochs => "compile",
+            Metering::Fuel => "compile, with fuel",
+        });
+        let compiled = compile(&snapshot, metering)?;
+        files.insert(variant_file(metering), compress(&compiled)?);
+        let (blake3, size) = (hash(&compiled), compiled.len() as u64);
+        variants.insert(metering, Compiled { blake3, size });
+    }
     let info = ImageInfo {
-        blake3: blake3::hash(&compiled).to_hex().to_string(),
-        size: compiled.len() as u64,
+        snapshot: hash(&snapshot),
         python: python_version(&snapshot).unwrap_or_else(|| "unknown".to_owned()),
         wasmtime: inputs.engine_version()?,
+        signals,
+        variants,
     };
-    store(&inputs.image_folder()?, &packed, &info)?;
+    store(&inputs.image_folder()?, &files, &info)?;
     Ok(info)
+}
+
+fn hash(content: &[u8]) -> String {
+    blake3::hash(content).to_hex().to_string()
+}
+
+fn compress(content: &[u8]) -> Result<Vec<u8>> {
+    Ok(zstd::encode_all(content, COMPRESSION_LEVEL)?)
 }
 
 /// Boots Python in `wasm` with `boot` shown to it as `/boot`, and gives the module whose memory is
 /// what the boot left.
-async fn snapshot(wasm: &[u8], boot: &Path) -> Result<Vec<u8>> {
-    let engine = Engine::new(engine_config().epoch_interruption(false)).map_err(plain)?;
+async fn snapshot(wasm: &[u8], boot: &Path) -> Result<(Vec<u8>, Signals)> {
+    let mut config = engine_config(Metering::Epochs);
+    let engine = Engine::new(config.epoch_interruption(false)).map_err(plain)?;
     let messages = MemoryOutputPipe::new(MAX_BOOT_MESSAGES);
     let mut store = Store::new(&engine, boot_wasi(boot, messages.clone()).map_err(plain)?);
     let mut wizer = Wizer::new();
@@ -71,13 +126,29 @@ async fn snapshot(wasm: &[u8], boot: &Path) -> Result<Vec<u8>> {
     let instance = booted
         .map_err(plain)
         .with_context(|| String::from_utf8_lossy(&messages.contents()).into_owned())?;
+    let signals = signals(&mut store, instance).await.map_err(plain)?;
     let state = &mut Booted { store: &mut store, instance };
-    wizer.snapshot(&context, state).await.map_err(plain)
+    let snapshot = wizer.snapshot(&context, state).await.map_err(plain)?;
+    Ok((snapshot, signals))
+}
+
+/// Asks the glue for its four words; see `glue/signals.c`.
+async fn signals(store: &mut Store<WasiP1Ctx>, instance: Instance) -> wasmtime::Result<Signals> {
+    let function = instance.get_typed_func::<(), u32>(&mut *store, "pcm_signals")?;
+    let at = function.call_async(&mut *store, ()).await?;
+    let Some(memory) = instance.get_memory(&mut *store, "memory") else {
+        wasmtime::bail!("the module exports no memory")
+    };
+    let mut bytes = [0; 16];
+    memory.read(&*store, at as usize, &mut bytes)?;
+    let [any, interrupt, breaker, breaker_bit] = [0, 4, 8, 12]
+        .map(|i| u32::from_le_bytes([bytes[i], bytes[i + 1], bytes[i + 2], bytes[i + 3]]));
+    Ok(Signals { any, interrupt, breaker, breaker_bit })
 }
 
 /// Compiles a module for this architecture's baseline.
-fn compile(wasm: &[u8]) -> Result<Vec<u8>> {
-    let mut config = engine_config();
+fn compile(wasm: &[u8], metering: Metering) -> Result<Vec<u8>> {
+    let mut config = engine_config(metering);
     config.target(TARGET).map_err(plain)?;
     let engine = Engine::new(&config).map_err(plain)?;
     engine.precompile_module(wasm).map_err(plain)
@@ -195,11 +266,11 @@ impl InstanceState for Booted<'_> {
 }
 
 /// Written aside and moved into place, the description last: a folder with one is complete.
-fn store(folder: &Path, packed: &[u8], info: &ImageInfo) -> Result<()> {
+fn store(folder: &Path, files: &BTreeMap<&str, Vec<u8>>, info: &ImageInfo) -> Result<()> {
     fs::create_dir_all(folder)?;
-    for (name, content) in
-        [("python.cwasm.zst", packed), ("image.json", &serde_json::to_vec_pretty(info)?)]
-    {
+    let description = serde_json::to_vec_pretty(info)?;
+    let files = files.iter().map(|(name, content)| (*name, content));
+    for (name, content) in files.chain([("image.json", &description)]) {
         let file = tempfile::NamedTempFile::new_in(folder)?;
         fs::write(file.path(), content)?;
         file.persist(folder.join(name))?;

@@ -27,7 +27,6 @@ fn find_image() -> io::Result<()> {
     let info = folder.join("image.json");
     println!("cargo:rerun-if-changed={}", info.display());
     fs::metadata(&info).map_err(|_| io::Error::other(format!("no {}", info.display())))?;
-    println!("cargo:rustc-env=PCM_IMAGE_INFO={}", info.display());
-    println!("cargo:rustc-env=PCM_IMAGE={}", folder.join("python.cwasm.zst").display());
+    println!("cargo:rustc-env=PCM_IMAGE={}", folder.display());
     Ok(())
 }

@@ -30,7 +30,7 @@ REHEARSAL = [
     b"import asyncio\nawait asyncio.gather(tools.a(x=1), tools.a(x=2))",
     b"b'bytes'",
 ]
-OPTIONS = b"1 1000 1000"
+OPTIONS = b"1 1000 1000 0"
 
 
 class RehearsalHost:

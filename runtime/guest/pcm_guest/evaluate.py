@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import tempfile
 from contextvars import ContextVar
 from dataclasses import dataclass
 from random import seed
@@ -13,6 +14,7 @@ from pcm_guest.calls import Host
 from pcm_guest.display import Display
 from pcm_guest.encoding import encode, to_frame, types_field
 from pcm_guest.interpreter import DamagedError, Interpreter
+from pcm_guest.interrupts import Interrupts
 from pcm_guest.loop import Loops, OutsideOfLoop
 from pcm_guest.port import OutputLimitError, Port
 
@@ -41,6 +43,7 @@ class Guest:
         self._streams = streams.Streams(port)
         self._display = Display(port)
         self._loops = Loops(port)
+        self._interrupts = Interrupts()
         self._runs = 0
         host = Host(port, self._loops)
         self._names: dict[str, Any] = {
@@ -74,28 +77,40 @@ class Guest:
     def run(self, options: bytes, source: bytes) -> bytes:
         """Runs `source` and describes how that went.
 
-        `options`: three numbers with a blank between them: 1 to give the value's repr in any case,
-        else 0; the longest value to send; the highest recursion limit to grant. The outcome:
-        `value` and `types` (see `encoding`), `repr` where asked for or where there is no encoding,
-        `error` with `kind`, `type`, `message`, `traceback`, and `exhausted` when no further run
-        could work.
+        `options`: numbers with a blank between them: 1 to give the value's repr in any case, else
+        0; the longest value to send; the highest recursion limit to grant; 1 when other sessions
+        were in this one's state, else 0. The outcome: `value` and `types` (see `encoding`), `repr`
+        where asked for or where there is no encoding, `error` with `kind`, `type`, `message`,
+        `traceback`, and `exhausted` when no further run could work.
         """
         try:
-            show, value_bytes, recursion = map(int, options.split())
+            show, value_bytes, recursion, shared = map(int, options.split())
             self._begin(recursion)
+            if shared:
+                _renew_seeds()
             return self._evaluate(source, Wanted(bool(show), value_bytes))
         except MemoryError:
             return _BROKEN
-        except BaseException as error:  # the evaluator was damaged, or interrupted at its end
+        except KeyboardInterrupt as error:  # while it told of a failure
+            self._recover()
+            return _last_word(error)
+        except BaseException as error:  # the evaluator was damaged
             return _exhausted(_last_word(error))
+        finally:
+            self._interrupts.hold()
 
     def _begin(self, recursion_limit: int) -> None:
+        self._interrupts.begin()
         self._interpreter.grant_recursion(recursion_limit)
         self._streams.install()
         self._loops.install()
         self._runs += 1
-        if self._runs == 1:
-            seed()  # a snapshot holds one state for all its sessions
+
+    def _recover(self) -> None:
+        """Undoes what an interrupt may have left half done."""
+        self._interrupts.hold()
+        self._loops.renew()
+        self._interpreter.leave()
 
     def _evaluate(self, source: bytes, wanted: Wanted) -> bytes:
         try:
@@ -109,7 +124,12 @@ class Guest:
                 return _failure("syntax", error)
             except BaseException as error:  # the code of an earlier run replaced what compiles
                 return _exhausted(_failure("exception", error))
+            self._interrupts.allow()
             return self._success(self._execute(program), wanted)
+        except KeyboardInterrupt as error:
+            self._recover()
+            self._interrupts.allow()
+            return _failure("exception", error)
         except DamagedError as error:
             return _exhausted(_failure("exception", error.__cause__ or error))
         except SystemExit as error:
@@ -180,6 +200,12 @@ def _within(limit: int, value: Any) -> bytes:
         return _NULL
     encoded = f"{text}{types_field(types)}".encode()
     return encoded if len(encoded) <= limit else _NULL
+
+
+def _renew_seeds() -> None:
+    """A state that sessions share would give all of them the same random numbers."""
+    seed()
+    tempfile._name_sequence = None  # type: ignore[attr-defined]
 
 
 def _failure(kind: str, error: BaseException) -> bytes:

@@ -57,11 +57,17 @@ class Interpreter:
         self._tracing = gettrace(), getprofile()
 
     def __exit__(self, *_error: object) -> None:
+        self.leave()
+
+    def leave(self) -> None:
+        """Undoes what user code changed. Harmless when repeated."""
         try:
             trace, profile = self._tracing
             settrace(trace)
             setprofile(profile)
             self.restore()
+        except KeyboardInterrupt:
+            raise  # whoever takes it calls this again
         except BaseException as error:
             raise DamagedError from error
 

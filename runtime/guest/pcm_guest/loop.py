@@ -166,13 +166,39 @@ class Loops:
             if settled:
                 self._main.drop_callbacks()
             else:
-                _abandon(self._main)
-                self._main = self.new()
+                self.renew()
+
+    def renew(self) -> None:
+        """Gives up the main loop and what runs in it."""
+        events._set_running_loop(None)
+        self._waiting.clear()
+        _abandon(self._main)
+        self._main = self.new()
 
 
 def _drive(loop: PortLoop, work: Coroutine[Any, Any, _T], context: Context | None = None) -> _T:
     # Not loop.create_task(): user code may have given the loop another factory.
-    return loop.run_until_complete(tasks.Task(work, loop=loop, context=context))
+    task = tasks.Task(work, loop=loop, context=context)
+    try:
+        return loop.run_until_complete(task)
+    except KeyboardInterrupt:
+        if not _interrupt(task):
+            raise
+    return loop.run_until_complete(task)
+
+
+def _interrupt(task: asyncio.Task[Any]) -> bool:
+    """Raises `KeyboardInterrupt` where the task waits, for its code to see; says whether it does.
+
+    An interrupt arrives in the loop when no task runs.
+    """
+    waiter: asyncio.Future[Any] | None = task
+    while isinstance(waiter, asyncio.Task):
+        waiter = waiter._fut_waiter  # type: ignore[attr-defined]
+    if waiter is None or waiter.done() or waiter.get_loop().is_running():
+        return False
+    waiter.set_exception(KeyboardInterrupt())
+    return True
 
 
 _ATTEMPTS = 3
@@ -211,7 +237,8 @@ _abandoned: list[asyncio.Task[Any]] = []
 
 def _abandon(loop: PortLoop) -> None:
     _abandoned.extend(tasks.all_tasks(loop))
-    loop.close()
+    if not loop.is_running():  # as one that was interrupted at the wrong moment says
+        loop.close()
 
 
 class OutsideOfLoop:

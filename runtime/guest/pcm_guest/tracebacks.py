@@ -43,6 +43,8 @@ def safe_repr(value: Any, limit: int) -> str:
     """`repr(value)`, shortened; a repr that fails is described."""
     try:
         return _shorten(repr(value), limit)
+    except KeyboardInterrupt:
+        raise
     except BaseException as error:
         return f"<{type_name(value)} whose repr() raised {type_name(error)}>"
 

@@ -22,18 +22,20 @@ pub struct RunOptions {
     repr: bool,
     value_bytes: u64,
     recursion: u32,
+    shared: bool,
 }
 
 impl RunOptions {
-    /// The options of a run under `limits`.
-    pub fn new(limits: &Limits, repr: bool) -> Self {
-        Self { repr, value_bytes: limits.host_call_bytes / 2, recursion: limits.recursion }
+    /// The options of a run under `limits`. `shared` is whether other sessions were in the state
+    /// that the run begins with: then its random numbers must be renewed.
+    pub fn new(limits: &Limits, repr: bool, shared: bool) -> Self {
+        Self { repr, value_bytes: limits.host_call_bytes / 2, recursion: limits.recursion, shared }
     }
 
     /// The frame.
     pub fn encode(&self) -> Vec<u8> {
-        let Self { repr, value_bytes, recursion } = self;
-        format!("{} {value_bytes} {recursion}", u8::from(*repr)).into_bytes()
+        let Self { repr, value_bytes, recursion, shared } = self;
+        format!("{} {value_bytes} {recursion} {}", u8::from(*repr), u8::from(*shared)).into_bytes()
     }
 }
 

@@ -15,7 +15,9 @@
 mod frames;
 mod output;
 mod run;
+mod stop;
 
 pub use frames::{RunOptions, refusal};
 pub use output::OutputRefused;
-pub use run::{Ending, Run};
+pub use run::{Ending, Measured, Run};
+pub use stop::Stop;

@@ -11,9 +11,11 @@ use pcm_runtime_api::{
     ErrorKind, EventSink, ExecutionError, ExecutionResult, HostCall, HostError, HostPort, LimitHit,
     LimitName, Limits, OutputStream, Payload, RunEvent, SessionState, Usage,
 };
+use serde_json::Value;
 
 use crate::frames::{self, BadFrame, GuestError, GuestErrorKind, Outcome, refusal};
 use crate::output::{Output, OutputRefused};
+use crate::stop::Stop;
 
 /// Channels of the guest's `emit`; `pcm_guest.port` has the same numbers.
 const STDOUT: i32 = 1;
@@ -39,12 +41,23 @@ pub struct Run {
 pub enum Ending {
     /// It ended by itself and left this outcome.
     Outcome(Vec<u8>),
-    /// A limit stopped it from outside.
-    Limit(ErrorKind, LimitName),
-    /// The host interrupted it.
-    Cancelled,
+    /// It was asked to stop and did, in its own way, with this outcome.
+    Interrupted(Stop, Vec<u8>),
+    /// It was stopped where it was, and its interpreter is of no further use.
+    Stopped(Stop),
     /// The interpreter is gone.
     Crashed(String),
+}
+
+/// What a wall measured of a run.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Measured {
+    /// Processor time.
+    pub cpu: Duration,
+    /// The most memory that the session held so far.
+    pub memory_bytes: u64,
+    /// Fuel, where it is counted.
+    pub fuel: Option<u64>,
 }
 
 impl Run {
@@ -126,31 +139,31 @@ impl Run {
         refusal("LimitExceeded", &format!("{length} bytes are too long to cross the wall; {hit}"))
     }
 
-    /// The result. `session` is what became of the interpreter; `memory` and `cpu` are what the wall
-    /// measured.
+    /// The result. It says `reset` where the interpreter is of no further use; a wall that has
+    /// something better than a fresh one changes that.
     pub fn finish(
         &self,
         backend: &'static str,
         ending: Ending,
-        cpu: Duration,
-        memory: u64,
+        measured: Measured,
     ) -> ExecutionResult {
         let output = self.take_output();
         let mut result = ExecutionResult::new(backend);
         result.session = SessionState::Reset;
         result.error = match ending {
             Ending::Outcome(frame) => self.read_outcome(&frame, output.refusals > 0, &mut result),
-            Ending::Limit(kind, name) => Some(ExecutionError::limit(kind, name, &self.limits)),
-            Ending::Cancelled => {
-                Some(ExecutionError::new(ErrorKind::Cancelled, "the run was interrupted"))
+            Ending::Interrupted(stop, frame) => {
+                let error = self.read_outcome(&frame, output.refusals > 0, &mut result);
+                self.interrupted(stop, error, &mut result)
             }
+            Ending::Stopped(stop) => Some(stop.error(&self.limits)),
             Ending::Crashed(message) => Some(ExecutionError::new(ErrorKind::Crashed, message)),
         };
         result.usage = Usage {
             wall_ms: milliseconds(self.started.elapsed()),
-            cpu_ms: milliseconds(cpu),
-            fuel: None,
-            memory_peak_bytes: memory,
+            cpu_ms: milliseconds(measured.cpu),
+            fuel: measured.fuel,
+            memory_peak_bytes: measured.memory_bytes,
             tool_calls: self.calls.load(Ordering::Relaxed),
             output_bytes: output.written,
         };
@@ -187,6 +200,23 @@ impl Run {
         result.value_types = outcome.types;
         result.value_repr = outcome.repr;
         outcome.error.map(|error| self.read_error(error, refused))
+    }
+
+    /// The error of a run that was asked to stop and left `error`. One that came to its end all the
+    /// same went well, if nothing but somebody's wish was in its way.
+    fn interrupted(
+        &self,
+        stop: Stop,
+        error: Option<ExecutionError>,
+        result: &mut ExecutionResult,
+    ) -> Option<ExecutionError> {
+        if error.is_none() && stop == Stop::Cancelled {
+            return None;
+        }
+        (result.value, result.value_repr) = (Value::Null, None);
+        result.value_types.clear();
+        let traceback = error.map(|error| error.traceback).unwrap_or_default();
+        Some(ExecutionError { traceback, ..stop.error(&self.limits) })
     }
 
     fn read_error(&self, error: GuestError, refused: bool) -> ExecutionError {

@@ -11,6 +11,7 @@ import inspect
 import json
 import linecache
 import random
+import signal
 import sys
 import traceback
 import unittest
@@ -61,7 +62,8 @@ class Session:
         self.guest = Guest(port)
 
     def run(self, source: str | bytes, **options: Any) -> Outcome:
-        settings = {"repr": False, "value_bytes": 1 << 20, "recursion": 1000, **options}
+        settings = {"repr": False, "value_bytes": 1 << 20, "recursion": 1000, "shared": False}
+        settings |= options
         frame = " ".join(str(int(number)) for number in settings.values()).encode()
         encoded = source if isinstance(source, bytes) else source.encode()
         return Outcome(strict_json(self.guest.run(frame, encoded)))
@@ -99,6 +101,7 @@ def _kept_interpreter() -> Iterator[None]:
     random_state = random.getstate()
     hooks = sys.get_asyncgen_hooks()
     running = asyncio._get_running_loop()
+    handler = signal.getsignal(signal.SIGINT)
     with warnings.catch_warnings(), decimal.localcontext():
         warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.14 about the policy
         policy = asyncio.get_event_loop_policy()
@@ -118,6 +121,7 @@ def _kept_interpreter() -> Iterator[None]:
             gc.enable()
             random.setstate(random_state)
             asyncio._set_running_loop(running)
+            signal.signal(signal.SIGINT, handler)
             asyncio.set_event_loop_policy(policy)
 
 

@@ -112,20 +112,22 @@ class State(SessionTest):
         self.assertEqual(self.value_of("import linecache\n'<run 3>' in linecache.cache"), True)
         self.assertEqual(self.value_of("'<run 5>' in linecache.cache"), False)
 
-    def test_the_first_run_renews_the_seed(self) -> None:
+    def test_random_numbers_of_a_shared_state_are_renewed(self) -> None:
+        seeded = "import random, tempfile\nrandom.seed(7)\ntempfile._get_candidate_names()"
+        first = "[random.random(), next(tempfile._get_candidate_names())]"
         drawn = set()
         for _ in range(2):
-            with session() as fresh:
-                fresh.guest.rehearse([b"import random\nrandom.seed(7)"], OPTIONS)
-                drawn.add(fresh.run("import random\nrandom.random()").value)
-        self.assertEqual(len(drawn), 2)
+            self.run_code(seeded)
+            drawn.add(tuple(self.value_of(first, shared=True)))
+        self.assertEqual(len({number for number, _ in drawn}), 2)
+        self.assertEqual(len({name for _, name in drawn}), 2)
 
     def test_a_seed_of_the_user_stays(self) -> None:
         self.run_code("import random\nrandom.seed(7)")
         self.assertEqual(self.value_of("random.random()"), 0.32383276483316237)
 
 
-OPTIONS = b"1 1000 1000"
+OPTIONS = b"1 1000 1000 0"
 
 
 class Errors(SessionTest):

@@ -187,4 +187,4 @@ class Interrupts(unittest.TestCase):
             self.assertEqual((outcome["error"]["kind"], outcome["exhausted"]), ("memory", True))
 
 
-OPTIONS = b"0 1000 1000"
+OPTIONS = b"0 1000 1000 0"

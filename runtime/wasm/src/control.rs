@@ -1,38 +1,56 @@
-//! Why a run has to stop, seen from the guest's thread and from the host's.
+//! When a run has to stop. First the guest is asked to: it gets an interrupt and may clean up. If it
+//! goes on for longer than the grace, it is stopped where it is.
 
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use pcm_runtime_api::Limits;
+use pcm_runtime_guest::Stop;
 use rustix::time::{ClockId, clock_gettime};
-use tokio::sync::Notify;
+use tokio::sync::watch;
+use tokio::time::{sleep, sleep_until};
 
-/// A run was stopped from outside.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Stop {
-    #[error("the run took too long")]
-    Timeout,
-    #[error("the run took too much processor time")]
-    Cpu,
-    #[error("the run wrote too much")]
-    Output,
-    #[error("the run was interrupted")]
-    Cancelled,
-}
+/// The processor time in which an interrupted guest must end: a machine that is busy with other
+/// things must not cost anybody a session.
+const GRACE_CPU: Duration = Duration::from_millis(100);
+/// The time in which it must end in any case.
+const GRACE: Duration = Duration::from_secs(1);
+/// Halfway through the grace the guest is interrupted once more.
+const INTERRUPTS: u8 = 2;
 
 /// The limits in time of one run, and its processor time.
 #[derive(Debug)]
 pub(crate) struct Control {
     deadline: Option<Instant>,
-    cpu_limit: Option<u64>,
+    cpu_limit: Option<Duration>,
     /// Nanoseconds of the polls that are over.
     cpu_used: AtomicU64,
     /// The thread's processor time when the poll that goes on began.
     poll_began: AtomicU64,
-    cancelled: AtomicBool,
-    cancel: Notify,
+    cancelled: watch::Sender<bool>,
+    told: Mutex<Option<Told>>,
+}
+
+/// The guest was interrupted.
+#[derive(Debug, Clone, Copy)]
+struct Told {
+    stop: Stop,
+    at: Instant,
+    cpu: Duration,
+    times: u8,
+}
+
+/// What to do with a guest that runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    GoOn,
+    /// Interrupt it.
+    Interrupt,
+    /// Stop it where it is.
+    Kill(Stop),
 }
 
 impl Control {
@@ -40,48 +58,88 @@ impl Control {
     pub(crate) fn new(limits: &Limits) -> Self {
         Self {
             deadline: limits.timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
-            cpu_limit: limits.cpu.map(nanoseconds),
+            cpu_limit: limits.cpu,
             cpu_used: AtomicU64::new(0),
             poll_began: AtomicU64::new(0),
-            cancelled: AtomicBool::new(false),
-            cancel: Notify::new(),
+            cancelled: watch::Sender::new(false),
+            told: Mutex::new(None),
         }
     }
 
     /// Asks the run to stop.
     pub(crate) fn cancel(&self) {
-        self.cancelled.store(true, Relaxed);
-        self.cancel.notify_one();
+        self.cancelled.send_replace(true);
     }
 
-    /// Looks whether the run has to stop. For the thread that polls the guest.
-    pub(crate) fn check(&self) -> Result<(), Stop> {
-        if self.cancelled.load(Relaxed) {
-            return Err(Stop::Cancelled);
+    /// Why the guest was interrupted, if it was.
+    pub(crate) fn told(&self) -> Option<Stop> {
+        self.lock().map(|told| told.stop)
+    }
+
+    /// What to do now. For the thread that polls the guest, which does it.
+    pub(crate) fn step(&self) -> Step {
+        let mut told = self.lock();
+        let Some(told) = &mut *told else {
+            let Some(stop) = self.due() else { return Step::GoOn };
+            *told = Some(Told { stop, at: Instant::now(), cpu: self.cpu_now(), times: 1 });
+            return Step::Interrupt;
+        };
+        let (time, cpu) = (told.at.elapsed(), self.cpu_now().saturating_sub(told.cpu));
+        let over = |part| time >= GRACE / part || cpu >= GRACE_CPU / part;
+        if over(1) {
+            Step::Kill(told.stop)
+        } else if over(2) && told.times < INTERRUPTS {
+            told.times += 1;
+            Step::Interrupt
+        } else {
+            Step::GoOn
         }
-        if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-            return Err(Stop::Timeout);
+    }
+
+    fn due(&self) -> Option<Stop> {
+        if *self.cancelled.borrow() {
+            Some(Stop::Cancelled)
+        } else if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            Some(Stop::Timeout)
+        } else if self.cpu_limit.is_some_and(|limit| self.cpu_now() >= limit) {
+            Some(Stop::Cpu)
+        } else {
+            None
         }
-        if let Some(limit) = self.cpu_limit {
-            let poll = thread_time().saturating_sub(self.poll_began.load(Relaxed));
-            if self.cpu_used.load(Relaxed) + poll >= limit {
-                return Err(Stop::Cpu);
+    }
+
+    /// Waits until a guest that waits has to be interrupted; then it is time for a [`step`](Self::step).
+    pub(crate) async fn interrupted(&self) {
+        let told = *self.lock();
+        match told {
+            None => drop(self.called_off().await),
+            Some(Told { times, at, .. }) if times < INTERRUPTS => {
+                sleep_until((at + GRACE / 2).into()).await;
             }
+            Some(_) => std::future::pending().await,
         }
-        Ok(())
     }
 
-    /// Waits until the run has to stop for a reason that does not need the guest to run.
-    pub(crate) async fn stopped(&self) -> Stop {
+    /// Waits until the guest has to be stopped, whether it runs or not.
+    pub(crate) async fn killed(&self) -> Stop {
+        let stop = self.called_off().await;
+        sleep(GRACE).await;
+        self.told().unwrap_or(stop)
+    }
+
+    /// Waits for the deadline, or for somebody's wish.
+    async fn called_off(&self) -> Stop {
         let timeout = async {
             match self.deadline {
-                Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+                Some(deadline) => sleep_until(deadline.into()).await,
                 None => std::future::pending().await,
             }
         };
+        let mut cancelled = self.cancelled.subscribe();
         tokio::select! {
+            biased;
+            _ = cancelled.wait_for(|cancelled| *cancelled) => Stop::Cancelled,
             () = timeout => Stop::Timeout,
-            () = self.cancel.notified() => Stop::Cancelled,
         }
     }
 
@@ -90,9 +148,19 @@ impl Control {
         Duration::from_nanos(self.cpu_used.load(Relaxed))
     }
 
+    /// The same with the poll that goes on. For the thread that polls.
+    fn cpu_now(&self) -> Duration {
+        let poll = thread_time().saturating_sub(self.poll_began.load(Relaxed));
+        self.cpu() + Duration::from_nanos(poll)
+    }
+
     /// Counts the processor time of `work`.
     pub(crate) async fn metered<F: Future>(&self, work: F) -> F::Output {
         Metered { control: self, work: std::pin::pin!(work) }.await
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Told>> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -117,8 +185,4 @@ impl<F: Future> Future for Metered<'_, F> {
 fn thread_time() -> u64 {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     time.tv_sec.unsigned_abs() * 1_000_000_000 + time.tv_nsec.unsigned_abs()
-}
-
-fn nanoseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::{fmt, io};
 
-use pcm_python_wasm::{ImageInfo, engine_config};
-use pcm_runtime_api::Limits;
+use pcm_python_wasm::{ImageInfo, Metering, Signals, engine_config};
+use pcm_runtime_api::SandboxConfig;
 use wasmtime::{
     Enabled, Engine, InstanceAllocationStrategy, InstancePre, Linker, Module,
     PoolingAllocationConfig,
@@ -14,7 +14,8 @@ use wasmtime::{
 use crate::image;
 use crate::imports::{self, GuestState};
 use crate::instance::Instance;
-use crate::ticker::Ticker;
+use crate::saved::Origin;
+use crate::ticker::{Ticker, Ticking};
 
 /// The sessions that an engine has room for. Room is address space, 4 GiB each, not memory.
 const SESSIONS: u32 = 1_000;
@@ -27,9 +28,19 @@ const KEPT_BYTES: usize = 2 << 20;
 pub struct WasmEngine(Arc<Shared>);
 
 struct Shared {
+    description: ImageInfo,
+    plain: Variant,
+    /// Made when the first session counts fuel.
+    metered: OnceLock<Variant>,
+    info: EngineInfo,
+}
+
+/// The image, compiled in one way, and its pool.
+struct Variant {
     image: InstancePre<GuestState>,
     ticker: Ticker,
-    info: EngineInfo,
+    allocation: Allocation,
+    file: Option<PathBuf>,
     smallest_memory: u64,
 }
 
@@ -100,8 +111,81 @@ impl WasmEngine {
     /// Another engine.
     pub fn new() -> Result<Self, EngineError> {
         let description = image::info()?;
-        let unpacked = image::open(&description)?;
-        let (engine, allocation) = make_engine()?;
+        let plain = Variant::new(&description, Metering::Epochs)?;
+        let info = EngineInfo::new(&description, &plain);
+        Ok(Self(Arc::new(Shared { description, plain, metered: OnceLock::new(), info })))
+    }
+
+    /// What this engine is made of.
+    pub fn info(&self) -> &EngineInfo {
+        &self.0.info
+    }
+
+    /// What the state of a session must come from, to be that of another.
+    pub(crate) fn origin(&self) -> Origin {
+        let ImageInfo { snapshot, wasmtime, .. } = &self.0.description;
+        Origin { engine: format!("wasmtime {wasmtime}"), image: snapshot.clone() }
+    }
+
+    /// Lets the clock of the sessions with this metering tick, if there are any.
+    pub(crate) fn ticking(&self, metering: Metering) -> Option<Ticking<'_>> {
+        let variant = match metering {
+            Metering::Epochs => Some(&self.0.plain),
+            Metering::Fuel => self.0.metered.get(),
+        };
+        variant.map(|variant| variant.ticker.running())
+    }
+
+    /// A fresh interpreter, or why there is none.
+    pub(crate) async fn instantiate(
+        &self,
+        config: &SandboxConfig,
+        metering: Metering,
+    ) -> Result<Instance, String> {
+        let variant = self.ready(metering).await.map_err(|error| error.to_string())?;
+        let memory = config.limits.memory_bytes;
+        if memory < variant.smallest_memory {
+            return Err(format!(
+                "a memory limit of {memory} bytes is less than the {} bytes that Python starts with",
+                variant.smallest_memory
+            ));
+        }
+        let instance = Instance::new(&variant.image, metering, self.signals(), config).await;
+        instance.map_err(|error| format!("{error:#}"))
+    }
+
+    /// The variant; the first use of one unpacks it, which is nothing to do on a thread that other
+    /// tasks wait for.
+    async fn ready(&self, metering: Metering) -> Result<&Variant, EngineError> {
+        if metering == Metering::Fuel && self.0.metered.get().is_none() {
+            let engine = self.clone();
+            let made = tokio::task::spawn_blocking(move || engine.variant(metering).map(drop));
+            made.await.map_err(|error| EngineError::Engine(error.to_string()))??;
+        }
+        self.variant(metering)
+    }
+
+    fn signals(&self) -> Signals {
+        self.0.description.signals
+    }
+
+    fn variant(&self, metering: Metering) -> Result<&Variant, EngineError> {
+        if metering == Metering::Epochs {
+            return Ok(&self.0.plain);
+        }
+        if let Some(metered) = self.0.metered.get() {
+            return Ok(metered);
+        }
+        // Two first sessions may both make one; the second is dropped.
+        let metered = Variant::new(&self.0.description, metering)?;
+        Ok(self.0.metered.get_or_init(|| metered))
+    }
+}
+
+impl Variant {
+    fn new(description: &ImageInfo, metering: Metering) -> Result<Self, EngineError> {
+        let unpacked = image::open(image::variant(description, metering)?)?;
+        let (engine, allocation) = make_engine(metering)?;
         // SAFETY: `image::open` has compared the file's hash with the one that was compiled in
         // beside the image: it is what `Engine::precompile_module` gave when this program was
         // built. It lies in a folder that only this user can write, under a name made of its hash,
@@ -111,29 +195,8 @@ impl WasmEngine {
         imports::define(&mut linker)?;
         let smallest_memory = smallest_memory(&module);
         let image = linker.instantiate_pre(&module)?;
-        let info = EngineInfo::new(&description, unpacked.path, allocation);
         let ticker = Ticker::start(&engine)?;
-        Ok(Self(Arc::new(Shared { image, ticker, info, smallest_memory })))
-    }
-
-    /// What this engine is made of.
-    pub fn info(&self) -> &EngineInfo {
-        &self.0.info
-    }
-
-    pub(crate) fn ticker(&self) -> &Ticker {
-        &self.0.ticker
-    }
-
-    /// A fresh interpreter, or why there is none.
-    pub(crate) async fn instantiate(&self, limits: &Limits) -> Result<Instance, String> {
-        if limits.memory_bytes < self.0.smallest_memory {
-            return Err(format!(
-                "a memory limit of {} bytes is less than the {} bytes that Python starts with",
-                limits.memory_bytes, self.0.smallest_memory
-            ));
-        }
-        Instance::new(&self.0.image, limits).await.map_err(|error| format!("{error:#}"))
+        Ok(Self { image, ticker, allocation, file: unpacked.path, smallest_memory })
     }
 }
 
@@ -144,28 +207,28 @@ impl fmt::Debug for WasmEngine {
 }
 
 impl EngineInfo {
-    fn new(image: &ImageInfo, image_file: Option<PathBuf>, allocation: Allocation) -> Self {
+    fn new(image: &ImageInfo, plain: &Variant) -> Self {
         Self {
             python: image.python.clone(),
             wasmtime: image.wasmtime.clone(),
-            image: image.blake3.chars().take(12).collect(),
-            image_file,
-            allocation,
+            image: image.snapshot.chars().take(12).collect(),
+            image_file: plain.file.clone(),
+            allocation: plain.allocation,
         }
     }
 }
 
 /// With a pool if there is address space for one; with pages kept warm if the system can say which
 /// are dirty (Linux 6.7), because cleaning all of them would cost milliseconds.
-fn make_engine() -> Result<(Engine, Allocation), EngineError> {
+fn make_engine(metering: Metering) -> Result<(Engine, Allocation), EngineError> {
     for dirty_pages in [Enabled::Yes, Enabled::No] {
-        let mut config = engine_config();
+        let mut config = engine_config(metering);
         config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(dirty_pages)));
         if let Ok(engine) = Engine::new(&config) {
             return Ok((engine, Allocation::Pooling));
         }
     }
-    Ok((Engine::new(&engine_config())?, Allocation::OnDemand))
+    Ok((Engine::new(&engine_config(metering))?, Allocation::OnDemand))
 }
 
 fn pool(dirty_pages: Enabled) -> PoolingAllocationConfig {

@@ -11,13 +11,14 @@ use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use pcm_python_wasm::{ImageInfo, cache_root};
+use pcm_python_wasm::{Compiled, ImageInfo, Metering, cache_root};
 use rustix::fs::{MemfdFlags, OFlags, memfd_create};
 use tempfile::NamedTempFile;
 
 /// Compressed with Zstandard.
-static PACKED: &[u8] = include_bytes!(env!("PCM_IMAGE"));
-static INFO: &str = include_str!(env!("PCM_IMAGE_INFO"));
+static PACKED: &[u8] = include_bytes!(concat!(env!("PCM_IMAGE"), "/python.cwasm.zst"));
+static PACKED_FUEL: &[u8] = include_bytes!(concat!(env!("PCM_IMAGE"), "/python-fuel.cwasm.zst"));
+static INFO: &str = include_str!(concat!(env!("PCM_IMAGE"), "/image.json"));
 
 /// Seven numbers.
 const MAX_NOTE: u64 = 256;
@@ -35,30 +36,49 @@ pub(crate) fn info() -> io::Result<ImageInfo> {
     Ok(serde_json::from_str(INFO)?)
 }
 
+/// A variant of the image.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Packed<'a> {
+    content: &'a [u8],
+    about: &'a Compiled,
+}
+
+/// The variant that counts what `metering` says.
+pub(crate) fn variant(info: &ImageInfo, metering: Metering) -> io::Result<Packed<'_>> {
+    let content = match metering {
+        Metering::Epochs => PACKED,
+        Metering::Fuel => PACKED_FUEL,
+    };
+    match info.variants.get(&metering) {
+        Some(about) => Ok(Packed { content, about }),
+        None => Err(io::Error::other("the embedded image is incomplete: build pcm-sandbox again")),
+    }
+}
+
 /// The image as a file that was checked.
-pub(crate) fn open(info: &ImageInfo) -> io::Result<Unpacked> {
-    let cached = cache_root().and_then(|root| open_in(&root.join("engine"), info));
+pub(crate) fn open(image: Packed<'_>) -> io::Result<Unpacked> {
+    let cached = cache_root().and_then(|root| open_in(&root.join("engine"), image));
     if let Ok((file, path)) = cached {
         return Ok(Unpacked { file, path: Some(path) });
     }
     // A read-only or missing home is no reason not to start: a tenth of a second each time.
     let mut file = File::from(memfd_create(c"pcm-python", MemfdFlags::CLOEXEC)?);
-    unpack(&mut file, info)?;
+    unpack(&mut file, image)?;
     Ok(Unpacked { file, path: None })
 }
 
-fn open_in(folder: &Path, info: &ImageInfo) -> io::Result<(File, PathBuf)> {
+fn open_in(folder: &Path, image: Packed<'_>) -> io::Result<(File, PathBuf)> {
     private_folder(folder)?;
-    let path = folder.join(format!("python-{}.cwasm", &info.blake3[..32]));
-    if let Some(file) = open_checked(&path, info)? {
+    let path = folder.join(format!("python-{}.cwasm", &image.about.blake3[..32]));
+    if let Some(file) = open_checked(&path, image.about)? {
         return Ok((file, path));
     }
     let mut fresh = NamedTempFile::new_in(folder)?;
-    unpack(fresh.as_file_mut(), info)?;
+    unpack(fresh.as_file_mut(), image)?;
     fresh.as_file().sync_all()?;
     fresh.persist(&path)?;
     remove_old(folder, &path);
-    open_checked(&path, info)?
+    open_checked(&path, image.about)?
         .map(|file| (file, path))
         .ok_or_else(|| io::Error::other("the image changed while it was unpacked"))
 }
@@ -78,14 +98,14 @@ fn is_private(metadata: &fs::Metadata) -> bool {
 }
 
 /// The file at `path` if it is the image; None if it is missing or anything else.
-fn open_checked(path: &Path, info: &ImageInfo) -> io::Result<Option<File>> {
+fn open_checked(path: &Path, about: &Compiled) -> io::Result<Option<File>> {
     let mut file = match open_plain(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
     let metadata = file.metadata()?;
-    if !metadata.is_file() || !is_private(&metadata) || metadata.len() != info.size {
+    if !metadata.is_file() || !is_private(&metadata) || metadata.len() != about.size {
         return Ok(None);
     }
     let note = path.with_extension("checked");
@@ -95,7 +115,7 @@ fn open_checked(path: &Path, info: &ImageInfo) -> io::Result<Option<File>> {
     }
     let mut hasher = blake3::Hasher::new();
     hasher.update_reader(&mut file)?;
-    if hasher.finalize().to_hex().as_str() != info.blake3 {
+    if hasher.finalize().to_hex().as_str() != about.blake3 {
         return Ok(None);
     }
     fs::write(&note, identity)?;
@@ -141,11 +161,11 @@ fn remove_old(folder: &Path, current: &Path) {
     }
 }
 
-fn unpack(target: &mut File, info: &ImageInfo) -> io::Result<()> {
-    let mut decoder = zstd::Decoder::new(PACKED)?.take(info.size + 1);
+fn unpack(target: &mut File, image: Packed<'_>) -> io::Result<()> {
+    let mut decoder = zstd::Decoder::new(image.content)?.take(image.about.size + 1);
     let mut hashed = Hashed { inner: &mut *target, hasher: blake3::Hasher::new() };
     io::copy(&mut decoder, &mut hashed)?;
-    if hashed.hasher.finalize().to_hex().as_str() != info.blake3 {
+    if hashed.hasher.finalize().to_hex().as_str() != image.about.blake3 {
         return Err(io::Error::other("the embedded image is damaged: build pcm-sandbox again"));
     }
     target.rewind()
@@ -183,9 +203,10 @@ mod tests {
     #[test]
     fn the_file_is_unpacked_once() -> io::Result<()> {
         let (folder, info) = (tempfile::tempdir()?, info()?);
-        let (_, path) = open_in(&folder.path().join("engine"), &info)?;
+        let image = variant(&info, Metering::Epochs)?;
+        let (_, path) = open_in(&folder.path().join("engine"), image)?;
         let first = fs::metadata(&path)?;
-        let (file, _) = open_in(&folder.path().join("engine"), &info)?;
+        let (file, _) = open_in(&folder.path().join("engine"), image)?;
         assert_eq!(file.metadata()?.ino(), first.ino());
         Ok(())
     }
@@ -193,33 +214,36 @@ mod tests {
     #[test]
     fn a_changed_file_is_replaced_before_it_is_used() -> io::Result<()> {
         let (folder, info) = (tempfile::tempdir()?, info()?);
-        let (_, path) = open_in(folder.path(), &info)?;
+        let image = variant(&info, Metering::Epochs)?;
+        let (_, path) = open_in(folder.path(), image)?;
         changed_byte(&path)?;
-        assert!(open_checked(&path, &info)?.is_none());
-        let (file, _) = open_in(folder.path(), &info)?;
+        assert!(open_checked(&path, image.about)?.is_none());
+        let (file, _) = open_in(folder.path(), image)?;
         let mut hasher = blake3::Hasher::new();
         hasher.update_reader(file)?;
-        assert_eq!(hasher.finalize().to_hex().as_str(), info.blake3);
+        assert_eq!(hasher.finalize().to_hex().as_str(), image.about.blake3);
         Ok(())
     }
 
     #[test]
     fn a_file_of_another_length_and_a_link_are_refused() -> io::Result<()> {
         let (folder, info) = (tempfile::tempdir()?, info()?);
+        let image = variant(&info, Metering::Epochs)?;
         let path = folder.path().join("short.cwasm");
         fs::write(&path, b"short")?;
-        assert!(open_checked(&path, &info)?.is_none());
+        assert!(open_checked(&path, image.about)?.is_none());
         let link = folder.path().join("link.cwasm");
         std::os::unix::fs::symlink(&path, &link)?;
-        assert!(open_checked(&link, &info).is_err());
+        assert!(open_checked(&link, image.about).is_err());
         Ok(())
     }
 
     #[test]
     fn a_folder_that_others_can_write_is_refused() -> io::Result<()> {
         let (folder, info) = (tempfile::tempdir()?, info()?);
+        let image = variant(&info, Metering::Epochs)?;
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777))?;
-        assert!(open_in(folder.path(), &info).is_err());
+        assert!(open_in(folder.path(), image).is_err());
         Ok(())
     }
 }

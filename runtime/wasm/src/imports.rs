@@ -4,12 +4,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use pcm_python_wasm::Signals;
+use pcm_runtime_guest::Stop;
 use wasmtime::{Caller, Linker, Memory, Result, StoreLimits, bail};
 use wasmtime_wasi::p1::{self, WasiP1Ctx};
 
 use crate::calls::{Active, Refused};
-use crate::control::Stop;
+use crate::control::{Control, Step};
+use crate::{hashes, signals};
 
+/// What the guest gets in place of a length when its wait was cut short by an interrupt.
+const INTERRUPTED: i32 = -1;
 const LONGEST_WAIT: Duration = Duration::from_hours(1);
 
 /// What the host keeps for one instance.
@@ -17,10 +22,11 @@ pub(crate) struct GuestState {
     pub(crate) wasi: WasiP1Ctx,
     pub(crate) limiter: StoreLimits,
     pub(crate) memory: Option<Memory>,
+    pub(crate) signals: Signals,
     pub(crate) active: Option<Active>,
 }
 
-type Guest<'a> = Caller<'a, GuestState>;
+pub(crate) type Guest<'a> = Caller<'a, GuestState>;
 
 /// Defines WASI and the functions of module `pcm`.
 pub(crate) fn define(linker: &mut Linker<GuestState>) -> Result<()> {
@@ -34,18 +40,23 @@ pub(crate) fn define(linker: &mut Linker<GuestState>) -> Result<()> {
     })?;
     linker.func_wrap("pcm", "take", take)?;
     linker.func_wrap("pcm", "emit", emit)?;
+    linker.func_wrap("pcm", "hash", hashes::hash)?;
     Ok(())
 }
 
 /// Sends a request, waits, and gives the length of the reply.
 async fn call(mut guest: Guest<'_>, at: i32, length: i32) -> Result<i32> {
     let request = copy_request(&mut guest, at, length)?;
-    let run = Arc::clone(&active(&mut guest)?.run);
+    let active = active(&mut guest)?;
+    let (run, control) = (Arc::clone(&active.run), Arc::clone(&active.control));
     let reply = match request {
-        Ok(request) => run.answer(&request).await,
-        Err(refused) => refused.frame(&run),
+        Ok(request) => unless_interrupted(&control, run.answer(&request)).await,
+        Err(refused) => Some(refused.frame(&run)),
     };
-    active(&mut guest)?.hold(reply)
+    match reply {
+        Some(reply) => self::active(&mut guest)?.hold(reply),
+        None => interrupt_wait(&mut guest).map(|()| INTERRUPTED),
+    }
 }
 
 /// Sends a request and gives its number.
@@ -62,7 +73,11 @@ async fn poll(mut guest: Guest<'_>, timeout: f64) -> Result<i64> {
         Some(Duration::try_from_secs_f64(timeout).unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT))
     };
     let active = active(&mut guest)?;
-    let Some((number, reply)) = active.next_reply(timeout).await? else { return Ok(0) };
+    let control = Arc::clone(&active.control);
+    let Some(reply) = unless_interrupted(&control, active.next_reply(timeout)).await else {
+        return interrupt_wait(&mut guest).map(|()| INTERRUPTED.into());
+    };
+    let Some((number, reply)) = reply? else { return Ok(0) };
     let length = active.hold(reply)?;
     Ok(i64::from(number) << 32 | i64::from(length))
 }
@@ -86,6 +101,28 @@ fn emit(mut guest: Guest<'_>, channel: i32, at: i32, length: i32) -> Result<i32>
     Ok(i32::from(refused))
 }
 
+/// What `work` gives; None when the guest has to be interrupted before that.
+pub(crate) async fn unless_interrupted<T>(
+    control: &Control,
+    work: impl Future<Output = T>,
+) -> Option<T> {
+    tokio::select! {
+        biased;
+        done = work => Some(done),
+        () = control.interrupted() => None,
+    }
+}
+
+/// Interrupts a guest that waits; the import then fails, and Python looks at its signals.
+pub(crate) fn interrupt_wait(guest: &mut Guest<'_>) -> Result<()> {
+    match active(guest)?.control.step() {
+        Step::GoOn => {}
+        Step::Interrupt => signals::interrupt(guest.data().signals, memory(guest)?, guest),
+        Step::Kill(stop) => return Err(stop.into()),
+    }
+    Ok(())
+}
+
 /// A request out of the guest's memory, unless it is too long to be copied.
 fn copy_request(
     guest: &mut Guest<'_>,
@@ -104,7 +141,7 @@ fn active<'a>(guest: &'a mut Guest<'_>) -> Result<&'a mut Active> {
     }
 }
 
-fn memory(guest: &Guest<'_>) -> Result<Memory> {
+pub(crate) fn memory(guest: &Guest<'_>) -> Result<Memory> {
     match guest.data().memory {
         Some(memory) => Ok(memory),
         None => bail!("the guest called its host before it was ready"),

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use pcm_runtime_api::Limits;
+use pcm_python_wasm::{Metering, Signals};
+use pcm_runtime_api::{Limits, SandboxConfig};
 use pcm_runtime_guest::{Run, RunOptions};
 use wasmtime::{
     InstancePre, Memory, Result, Store, StoreLimits, StoreLimitsBuilder, TypedFunc, UpdateDeadline,
@@ -10,9 +11,14 @@ use wasmtime::{
 };
 
 use crate::calls::Active;
-use crate::control::Control;
-use crate::imports::{GuestState, address};
+use crate::control::{Control, Step};
+use crate::imports::GuestState;
+use crate::pages::{self, Pages};
+use crate::signals;
 use crate::wasi::{self, CurrentRun};
+
+/// Of one step of wasm memory.
+pub(crate) const WASM_PAGE: u64 = 64 << 10;
 
 /// A live interpreter.
 pub(crate) struct Instance {
@@ -21,29 +27,73 @@ pub(crate) struct Instance {
     buffer: TypedFunc<i32, i32>,
     run: TypedFunc<(i32, i32), i64>,
     current: CurrentRun,
-    /// Address and size of the guest's buffer for requests.
-    buffer_at: usize,
-    buffer_size: usize,
+    metering: Metering,
+    place: Place,
+    /// Whether other sessions are or were in the state that this one is in: then the next run must
+    /// renew what has to differ between them.
+    shared: bool,
+}
+
+/// The guest's buffer for requests.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) at: u32,
+    pub(crate) size: u32,
+}
+
+/// All that an interpreter is between two runs, apart from where it lies.
+#[derive(Debug, Clone)]
+pub(crate) struct State {
+    /// In steps of [`WASM_PAGE`].
+    pub(crate) memory_size: u64,
+    pub(crate) pages: Pages,
+    pub(crate) place: Place,
+}
+
+/// One run, as the guest is told of it.
+pub(crate) struct Assignment<'a> {
+    pub(crate) run: Arc<Run>,
+    pub(crate) control: Arc<Control>,
+    pub(crate) source: &'a [u8],
+    pub(crate) repr: bool,
+    /// For where fuel is counted.
+    pub(crate) fuel: u64,
 }
 
 impl Instance {
-    pub(crate) async fn new(image: &InstancePre<GuestState>, limits: &Limits) -> Result<Self> {
+    pub(crate) async fn new(
+        image: &InstancePre<GuestState>,
+        metering: Metering,
+        signals: Signals,
+        config: &SandboxConfig,
+    ) -> Result<Self> {
         let current = CurrentRun::default();
         let state = GuestState {
             wasi: wasi::context(&current),
-            limiter: limiter(limits),
+            limiter: limiter(&config.limits),
             memory: None,
+            signals,
             active: None,
         };
         let mut store = Store::new(image.module().engine(), state);
         store.limiter(|state| &mut state.limiter);
-        store.epoch_deadline_callback(|context| {
-            if let Some(active) = &context.data().active {
-                active.control.check()?;
+        store.epoch_deadline_callback(|mut context| {
+            let state = context.data();
+            let (signals, memory) = (state.signals, state.memory);
+            let step = state.active.as_ref().map_or(Step::GoOn, |active| active.control.step());
+            match (step, memory) {
+                (Step::Kill(stop), _) => return Err(stop.into()),
+                (Step::Interrupt, Some(memory)) => {
+                    signals::interrupt(signals, memory, &mut context);
+                }
+                _ => {}
             }
             Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
         });
         store.set_epoch_deadline(1);
+        if metering == Metering::Fuel {
+            store.set_fuel(u64::MAX)?;
+        }
         let instance = image.instantiate_async(&mut store).await?;
         let Some(memory) = instance.get_memory(&mut store, "memory") else {
             bail!("the image exports no memory")
@@ -51,25 +101,25 @@ impl Instance {
         store.data_mut().memory = Some(memory);
         let buffer = instance.get_typed_func(&mut store, "pcm_buffer")?;
         let run = instance.get_typed_func(&mut store, "pcm_run")?;
-        Ok(Self { store, memory, buffer, run, current, buffer_at: 0, buffer_size: 0 })
+        let place = Place::default();
+        Ok(Self { store, memory, buffer, run, current, metering, place, shared: true })
     }
 
     /// Runs code and gives the guest's outcome. After an error, or when the future was dropped, the
     /// instance is of no further use.
-    pub(crate) async fn run(
-        &mut self,
-        run: Arc<Run>,
-        control: Arc<Control>,
-        options: &RunOptions,
-        source: &[u8],
-    ) -> Result<Vec<u8>> {
+    pub(crate) async fn run(&mut self, assignment: Assignment<'_>) -> Result<Vec<u8>> {
+        let Assignment { run, control, source, repr, fuel } = assignment;
         let longest = longest_outcome(run.limits());
+        let options = RunOptions::new(run.limits(), repr, std::mem::take(&mut self.shared));
+        let options = options.encode();
         self.store.data_mut().limiter = limiter(run.limits());
         self.store.data_mut().active = Some(Active::new(Arc::clone(&run), control));
         self.current.set(Some(run));
         self.store.set_epoch_deadline(1);
-        let options = options.encode();
         self.send(&options, source).await?;
+        if self.metering == Metering::Fuel {
+            self.store.set_fuel(fuel)?;
+        }
         let lengths = (i32::try_from(options.len())?, i32::try_from(source.len())?);
         let outcome = self.run.call_async(&mut self.store, lengths).await?;
         self.store.data_mut().active = None;
@@ -77,23 +127,67 @@ impl Instance {
         self.outcome(outcome, longest)
     }
 
+    /// What is left of the last run's fuel.
+    pub(crate) fn fuel(&self) -> Option<u64> {
+        self.store.get_fuel().ok()
+    }
+
+    /// What it counts.
+    pub(crate) fn metering(&self) -> Metering {
+        self.metering
+    }
+
     /// The bytes of memory that the guest holds; wasm memory never shrinks.
     pub(crate) fn memory_bytes(&self) -> u64 {
         self.memory.data_size(&self.store) as u64
     }
 
+    /// What it is now. Pages that are as in `last` are shared with it.
+    pub(crate) fn state(&self, last: Option<&State>) -> Result<State> {
+        let pages = Pages::of(self.memory.data(&self.store), last.map(|last| &last.pages))?;
+        Ok(State { memory_size: self.memory.size(&self.store), pages, place: self.place })
+    }
+
+    /// Makes this fresh instance what another one was.
+    pub(crate) fn become_state(&mut self, state: &State) -> Result<()> {
+        self.grow_to(state.memory_size)?;
+        if !state.pages.put_into(self.memory.data_mut(&mut self.store)) {
+            bail!("the state has pages that are not in its memory");
+        }
+        self.place = state.place;
+        Ok(())
+    }
+
+    /// Makes this fresh instance what `other` is.
+    pub(crate) fn become_like(&mut self, other: &Self) -> Result<()> {
+        self.grow_to(other.memory.size(&other.store))?;
+        let from = other.memory.data(&other.store);
+        pages::copy_written(from, self.memory.data_mut(&mut self.store))?;
+        self.place = other.place;
+        Ok(())
+    }
+
+    fn grow_to(&mut self, size: u64) -> Result<()> {
+        let missing = size.saturating_sub(self.memory.size(&self.store));
+        if missing > 0 {
+            self.memory.grow(&mut self.store, missing)?;
+        }
+        Ok(())
+    }
+
     async fn send(&mut self, options: &[u8], source: &[u8]) -> Result<()> {
         let size = options.len() + source.len();
-        if size > self.buffer_size {
+        if size > self.place.size as usize {
             let wanted = i32::try_from(size.next_power_of_two())?;
             let at = self.buffer.call_async(&mut self.store, wanted).await?;
             if at == 0 {
                 bail!("the guest has no memory for {size} bytes of source");
             }
-            (self.buffer_at, self.buffer_size) = (address(at), address(wanted));
+            self.place = Place { at: at.cast_unsigned(), size: wanted.cast_unsigned() };
         }
-        self.memory.write(&mut self.store, self.buffer_at, options)?;
-        self.memory.write(&mut self.store, self.buffer_at + options.len(), source)?;
+        let at = self.place.at as usize;
+        self.memory.write(&mut self.store, at, options)?;
+        self.memory.write(&mut self.store, at + options.len(), source)?;
         Ok(())
     }
 

@@ -13,10 +13,15 @@
 mod calls;
 mod control;
 mod engine;
+mod hashes;
 mod image;
 mod imports;
 mod instance;
+mod pages;
 mod sandbox;
+mod saved;
+mod session;
+mod signals;
 mod ticker;
 mod wasi;
 

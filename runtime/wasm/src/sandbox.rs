@@ -5,44 +5,49 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use pcm_python_wasm::Metering;
 use pcm_runtime_api::{
-    Capability, ErrorKind, ExecutionError, ExecutionResult, Executor, ExecutorError, HostPort,
-    LimitName, Limits, NoHost, RunRequest, SessionState,
+    Capability, CheckpointId, ErrorKind, ExecutionError, ExecutionResult, Executor, ExecutorError,
+    HostPort, Limits, NoHost, RunRequest, SandboxConfig, SessionState,
 };
-use pcm_runtime_guest::{Ending, Run, RunOptions};
-use tokio::sync::Mutex as AsyncMutex;
+use pcm_runtime_guest::{Ending, Measured, Run, Stop};
+use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncGuard};
 use wasmtime::{Error, Trap};
 use wasmtime_wasi::I32Exit;
 
-use crate::control::{Control, Stop};
+use crate::control::Control;
 use crate::engine::WasmEngine;
-use crate::instance::Instance;
+use crate::instance::{Assignment, Instance, State};
+use crate::saved;
+use crate::session::Session;
 
 const BACKEND: &str = "wasm";
 
 /// One session: CPython in a linear memory of its own.
 pub struct WasmSandbox {
     engine: WasmEngine,
-    limits: Limits,
+    config: SandboxConfig,
     session: AsyncMutex<Session>,
     /// The run that goes on, for `interrupt`.
     running: Mutex<Option<Arc<Control>>>,
+    /// What is left of `SandboxConfig::fuel`.
+    fuel: Mutex<Option<u64>>,
     closed: AtomicBool,
-}
-
-struct Session {
-    port: Arc<dyn HostPort>,
-    /// None before the first run and after an interpreter was lost.
-    instance: Option<Instance>,
 }
 
 impl WasmSandbox {
     /// A session that has not started. It has no host until [`Executor::start`].
-    pub fn new(engine: WasmEngine, limits: Limits) -> Self {
+    pub fn new(engine: WasmEngine, config: impl Into<SandboxConfig>) -> Self {
+        let config = config.into();
+        Self::with_session(engine, config, Session::new(Arc::new(NoHost)))
+    }
+
+    fn with_session(engine: WasmEngine, config: SandboxConfig, session: Session) -> Self {
         Self {
             engine,
-            limits,
-            session: AsyncMutex::new(Session { port: Arc::new(NoHost), instance: None }),
+            fuel: Mutex::new(config.fuel),
+            config,
+            session: AsyncMutex::new(session),
             running: Mutex::new(None),
             closed: AtomicBool::new(false),
         }
@@ -52,13 +57,105 @@ impl WasmSandbox {
         self.closed.load(Ordering::Acquire)
     }
 
+    /// The session, unless it is closed.
+    async fn open(&self) -> Result<AsyncGuard<'_, Session>, ExecutorError> {
+        let session = self.session.lock().await;
+        if self.is_closed() { Err(ExecutorError::Closed) } else { Ok(session) }
+    }
+
     fn running(&self) -> MutexGuard<'_, Option<Arc<Control>>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn fresh(&self, limits: &Limits) -> Result<Instance, ExecutorError> {
-        let instance = self.engine.instantiate(limits).await;
-        instance.map_err(|reason| ExecutorError::Startup { backend: BACKEND, reason })
+    fn fuel_left(&self) -> MutexGuard<'_, Option<u64>> {
+        self.fuel.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn fresh(&self, metering: Metering) -> Result<Instance, ExecutorError> {
+        self.engine.instantiate(&self.config, metering).await.map_err(startup)
+    }
+
+    /// The session's interpreter, taken out of it: a run whose future is dropped loses it. One that
+    /// is missing is made, in the state that the session goes back to.
+    async fn interpreter(
+        &self,
+        session: &mut Session,
+        metering: Metering,
+    ) -> Result<Instance, ExecutorError> {
+        let taken = session.instance.take();
+        if let Some(instance) = taken {
+            if metering == Metering::Epochs || metering == instance.metering() {
+                return Ok(instance);
+            }
+            let mut other = self.fresh(metering).await?;
+            other.become_like(&instance).map_err(startup)?;
+            return Ok(other);
+        }
+        let mut fresh = self.fresh(metering).await?;
+        if let Some(state) = &session.safe {
+            fresh.become_state(state).map_err(startup)?;
+        }
+        Ok(fresh)
+    }
+
+    /// Puts an interpreter in the given state into the session.
+    async fn put(&self, session: &mut Session, state: &State) -> Result<(), ExecutorError> {
+        session.instance = None; // makes its place free
+        let mut fresh = self.fresh(self.metering(&self.config.limits)).await?;
+        fresh.become_state(state).map_err(startup)?;
+        session.instance = Some(fresh);
+        Ok(())
+    }
+
+    fn metering(&self, limits: &Limits) -> Metering {
+        let counts =
+            limits.fuel.is_some() || self.config.fuel.is_some() || self.config.deterministic;
+        if counts { Metering::Fuel } else { Metering::Epochs }
+    }
+
+    /// The state of the session now.
+    async fn state(&self, session: &mut Session) -> Result<Arc<State>, ExecutorError> {
+        if session.instance.is_none() {
+            let metering = self.metering(&self.config.limits);
+            session.instance = Some(self.interpreter(session, metering).await?);
+        }
+        session.state().map_err(startup)
+    }
+
+    /// Runs under `limits`, on the session's interpreter.
+    async fn run_in(
+        &self,
+        session: &mut Session,
+        mut limits: Limits,
+        request: &RunRequest,
+    ) -> Result<ExecutionResult, ExecutorError> {
+        let session_fuel = *self.fuel_left();
+        if let Some(left) = session_fuel {
+            limits.fuel = Some(limits.fuel.unwrap_or(u64::MAX).min(left));
+        }
+        let metering = self.metering(&limits);
+        let mut instance = self.interpreter(session, metering).await?;
+        if self.config.rollback {
+            session.instance = Some(instance);
+            session.safe = Some(session.state().map_err(startup)?);
+            instance = self.interpreter(session, metering).await?;
+        }
+        let fuel = limits.fuel.unwrap_or(u64::MAX);
+        let run = Arc::new(Run::new(limits, Arc::clone(&session.port), request.events.clone()));
+        let (mut result, instance) = self.run_on(instance, run, request, fuel).await;
+        if let (Some(left), Some(used)) = (&mut *self.fuel_left(), result.usage.fuel) {
+            *left = left.saturating_sub(used);
+        }
+        if session_fuel == Some(fuel) {
+            say_what_refills(&mut result);
+        }
+        session.instance = instance;
+        if session.instance.is_none() && session.safe.is_some() {
+            let metering = self.metering(&self.config.limits);
+            session.instance = Some(self.interpreter(session, metering).await?);
+            result.session = SessionState::RolledBack;
+        }
+        Ok(result)
     }
 
     /// Runs on `instance`; None in its place means that it is of no further use.
@@ -67,22 +164,36 @@ impl WasmSandbox {
         mut instance: Instance,
         run: Arc<Run>,
         request: &RunRequest,
+        fuel: u64,
     ) -> (ExecutionResult, Option<Instance>) {
         let control = Arc::new(Control::new(run.limits()));
-        let options = RunOptions::new(run.limits(), request.repr);
         *self.running() = Some(Arc::clone(&control));
         let ending = {
-            let _ticking = self.engine.ticker().running();
-            let guest =
-                instance.run(Arc::clone(&run), Arc::clone(&control), &options, &request.code);
+            let _ticking = self.engine.ticking(instance.metering());
+            let guest = instance.run(Assignment {
+                run: Arc::clone(&run),
+                control: Arc::clone(&control),
+                source: &request.code,
+                repr: request.repr,
+                fuel,
+            });
             tokio::select! {
                 biased;
-                outcome = control.metered(guest) => outcome.map_or_else(|e| ending(&e), Ending::Outcome),
-                stop = control.stopped() => stopped(stop),
+                outcome = control.metered(guest) => match (outcome, control.told()) {
+                    (Ok(outcome), None) => Ending::Outcome(outcome),
+                    (Ok(outcome), Some(stop)) => Ending::Interrupted(stop, outcome),
+                    (Err(error), _) => ending(&error),
+                },
+                stop = control.killed() => Ending::Stopped(stop),
             }
         };
         *self.running() = None;
-        let result = run.finish(BACKEND, ending, control.cpu(), instance.memory_bytes());
+        let measured = Measured {
+            cpu: control.cpu(),
+            memory_bytes: instance.memory_bytes(),
+            fuel: instance.fuel().map(|left| fuel.saturating_sub(left)),
+        };
+        let result = run.finish(BACKEND, ending, measured);
         let kept = (result.session == SessionState::Kept).then_some(instance);
         (result, kept)
     }
@@ -102,42 +213,29 @@ impl Executor for WasmSandbox {
             Capability::MemoryLimit,
             Capability::CpuLimit,
             Capability::Reset,
+            Capability::Fuel,
             Capability::Interrupt,
             Capability::Streaming,
+            Capability::Snapshot,
         ]
     }
 
     async fn start(&self, port: Arc<dyn HostPort>) -> Result<(), ExecutorError> {
-        let mut session = self.session.lock().await;
-        if self.is_closed() {
-            return Err(ExecutorError::Closed);
-        }
+        let mut session = self.open().await?;
         session.port = port;
         if session.instance.is_none() {
-            session.instance = Some(self.fresh(&self.limits).await?);
+            session.instance = Some(self.fresh(self.metering(&self.config.limits)).await?);
         }
         Ok(())
     }
 
     async fn run(&self, request: RunRequest) -> ExecutionResult {
-        let mut session = self.session.lock().await;
-        if self.is_closed() {
-            return failed(&ExecutorError::Closed);
-        }
-        let limits = request.limits_over(&self.limits);
-        let port = Arc::clone(&session.port);
-        let run = Arc::new(Run::new(limits, port, request.events.clone()));
-        // Taken out, so that a run whose future is dropped loses its interpreter.
-        let instance = match session.instance.take() {
-            Some(instance) => instance,
-            None => match self.fresh(run.limits()).await {
-                Ok(instance) => instance,
-                Err(error) => return failed(&error),
-            },
+        let ran = async {
+            let mut session = self.open().await?;
+            let limits = request.limits_over(&self.config.limits);
+            self.run_in(&mut session, limits, &request).await
         };
-        let (result, instance) = self.run_on(instance, run, &request).await;
-        session.instance = instance;
-        result
+        ran.await.unwrap_or_else(|error| failed(&error))
     }
 
     fn interrupt(&self) {
@@ -147,19 +245,75 @@ impl Executor for WasmSandbox {
     }
 
     async fn reset(&self) -> Result<(), ExecutorError> {
-        let mut session = self.session.lock().await;
-        if self.is_closed() {
-            return Err(ExecutorError::Closed);
+        let mut session = self.open().await?;
+        session.forget();
+        session.instance = Some(self.fresh(self.metering(&self.config.limits)).await?);
+        Ok(())
+    }
+
+    async fn checkpoint(&self) -> Result<CheckpointId, ExecutorError> {
+        let mut session = self.open().await?;
+        let state = self.state(&mut session).await?;
+        Ok(session.keep(state))
+    }
+
+    async fn restore(&self, checkpoint: CheckpointId) -> Result<(), ExecutorError> {
+        let mut session = self.open().await?;
+        let state = session.kept(checkpoint)?;
+        self.put(&mut session, &state).await
+    }
+
+    async fn drop_checkpoint(&self, checkpoint: CheckpointId) {
+        self.session.lock().await.drop_checkpoint(checkpoint);
+    }
+
+    async fn fork(&self) -> Result<Arc<dyn Executor>, ExecutorError> {
+        let mut session = self.open().await?;
+        let metering = self.metering(&self.config.limits);
+        let instance = self.interpreter(&mut session, metering).await?;
+        let instance = session.instance.insert(instance);
+        let mut other = self.fresh(metering).await?;
+        other.become_like(instance).map_err(startup)?;
+        let mut forked = Session::new(Arc::clone(&session.port));
+        forked.instance = Some(other);
+        let config = SandboxConfig { fuel: *self.fuel_left(), ..self.config.clone() };
+        Ok(Arc::new(Self::with_session(self.engine.clone(), config, forked)))
+    }
+
+    async fn save(&self, key: &[u8; 32]) -> Result<Vec<u8>, ExecutorError> {
+        let mut session = self.open().await?;
+        let state = self.state(&mut session).await?;
+        saved::encode(&state, &[], self.engine.origin(), key).map_err(startup)
+    }
+
+    async fn load(&self, saved: &[u8], key: &[u8; 32]) -> Result<(), ExecutorError> {
+        let mut session = self.open().await?;
+        let (limits, here) = (&self.config.limits, self.engine.origin());
+        let (state, _files) =
+            saved::decode(saved, key, &here, limits.memory_bytes, limits.vfs_bytes)
+                .map_err(|refused| ExecutorError::BadState(refused.to_string()))?;
+        session.forget();
+        self.put(&mut session, &state).await
+    }
+
+    fn fuel(&self) -> Option<u64> {
+        *self.fuel_left()
+    }
+
+    fn add_fuel(&self, fuel: u64) -> Result<(), ExecutorError> {
+        match &mut *self.fuel_left() {
+            Some(left) => *left = left.saturating_add(fuel),
+            None => return Err(ExecutorError::unsupported(BACKEND, Capability::Fuel)),
         }
-        session.instance = None;
-        session.instance = Some(self.fresh(&self.limits).await?);
         Ok(())
     }
 
     async fn close(&self) {
         self.closed.store(true, Ordering::Release);
         self.interrupt();
-        self.session.lock().await.instance = None;
+        let mut session = self.session.lock().await;
+        session.forget();
+        session.drop_all();
     }
 }
 
@@ -167,10 +321,14 @@ impl fmt::Debug for WasmSandbox {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("WasmSandbox")
-            .field("limits", &self.limits)
+            .field("config", &self.config)
             .field("closed", &self.closed)
             .finish_non_exhaustive()
     }
+}
+
+fn startup(reason: impl fmt::Display) -> ExecutorError {
+    ExecutorError::Startup { backend: BACKEND, reason: format!("{reason:#}") }
 }
 
 fn failed(error: &ExecutorError) -> ExecutionResult {
@@ -182,28 +340,31 @@ fn failed(error: &ExecutorError) -> ExecutionResult {
     ExecutionResult::failed(BACKEND, error, state)
 }
 
+/// Fuel of the session is not raised where that of a run is.
+fn say_what_refills(result: &mut ExecutionResult) {
+    let Some(error) = result.error.as_mut().filter(|error| error.kind == ErrorKind::Fuel) else {
+        return;
+    };
+    if let Some(hit) = &mut error.limit {
+        "Executor::add_fuel".clone_into(&mut hit.raise);
+        error.message = hit.to_string();
+    }
+}
+
 /// What an error of the engine means for the run.
 fn ending(error: &Error) -> Ending {
     if let Some(stop) = error.downcast_ref::<Stop>() {
-        return stopped(*stop);
+        return Ending::Stopped(*stop);
     }
     if let Some(I32Exit(status)) = error.downcast_ref::<I32Exit>() {
         return Ending::Crashed(format!("the code ended the interpreter with status {status}"));
     }
     let what = match error.downcast_ref::<Trap>() {
+        Some(Trap::OutOfFuel) => return Ending::Stopped(Stop::Fuel),
         Some(Trap::StackOverflow) => "the interpreter ran out of stack".to_owned(),
         Some(Trap::UnreachableCodeReached) => "the interpreter aborted".to_owned(),
         Some(trap) => format!("the interpreter trapped: {trap}"),
         None => format!("the interpreter failed: {error:#}"),
     };
     Ending::Crashed(what)
-}
-
-fn stopped(stop: Stop) -> Ending {
-    match stop {
-        Stop::Timeout => Ending::Limit(ErrorKind::Timeout, LimitName::Timeout),
-        Stop::Cpu => Ending::Limit(ErrorKind::Timeout, LimitName::Cpu),
-        Stop::Output => Ending::Limit(ErrorKind::Output, LimitName::Output),
-        Stop::Cancelled => Ending::Cancelled,
-    }
 }

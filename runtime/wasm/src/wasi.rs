@@ -6,14 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use pcm_runtime_api::OutputStream as Stream;
-use pcm_runtime_guest::Run;
+use pcm_runtime_guest::{Run, Stop};
 use tokio::io::{AsyncWrite, sink};
 use wasmtime_wasi::WasiCtxBuilder;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
-
-use crate::control::Stop;
 
 /// The most bytes that one write of the guest may bring.
 const WRITE_BYTES: usize = 64 << 10;

@@ -1,0 +1,43 @@
+"""How a run is interrupted: by `KeyboardInterrupt`, in user code and never in the evaluator's own.
+
+The wall sends the interpreter a SIGINT, real or made up. User code may catch the exception, as it
+may under any Python; a wall that means it stops the interpreter a little later.
+"""
+
+from __future__ import annotations
+
+from _signal import SIGINT, getsignal, signal
+
+
+class Interrupts:
+    """Lets interrupts through while user code runs, and keeps them back otherwise."""
+
+    def __init__(self) -> None:
+        self._allowed = False
+        self._pending = False
+        self._handler = self._handle
+
+    def _handle(self, _number: int, _frame: object) -> None:
+        if self._allowed:
+            raise KeyboardInterrupt
+        self._pending = True
+
+    def begin(self) -> None:
+        """Before a run: whatever was meant for an earlier one is forgotten."""
+        self._pending = False
+        if getsignal(SIGINT) is not self._handler:  # as at first, or after user code changed it
+            try:
+                signal(SIGINT, self._handler)
+            except ValueError:
+                pass  # not the main thread: such a wall raises the exception itself
+
+    def allow(self) -> None:
+        """Raises what was kept back, and lets through what comes."""
+        self._allowed = True
+        if self._pending:
+            self._pending = False
+            raise KeyboardInterrupt
+
+    def hold(self) -> None:
+        """Keeps back what comes."""
+        self._allowed = False
