@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use pcm_runtime_api::{Executor, Limits};
+use pcm_runtime_api::{Executor, SandboxConfig};
 use serde::Serialize;
 
 use crate::Error;
@@ -79,12 +79,12 @@ impl BackendKind {
         not(feature = "wasm"),
         expect(clippy::unused_async, reason = "a build without backends has nothing to wait for")
     )]
-    pub(crate) async fn executor(self, limits: Limits) -> Result<Arc<dyn Executor>, Error> {
+    pub(crate) async fn executor(self, config: SandboxConfig) -> Result<Arc<dyn Executor>, Error> {
         match self {
             #[cfg(feature = "wasm")]
-            Self::Wasm => wasm(limits).await,
+            Self::Wasm => wasm(config).await,
             _ => {
-                let _ = limits; // a build may have no backend at all
+                let _ = config; // a build may have no backend at all
                 Err(Error::BackendNotBuilt { backend: self })
             }
         }
@@ -94,7 +94,7 @@ impl BackendKind {
 /// The first session of a process loads the engine, which may have to unpack its image: not a thing
 /// to do on a thread that other tasks wait for.
 #[cfg(feature = "wasm")]
-async fn wasm(limits: Limits) -> Result<Arc<dyn Executor>, Error> {
+async fn wasm(config: SandboxConfig) -> Result<Arc<dyn Executor>, Error> {
     use pcm_runtime_api::ExecutorError;
     use pcm_runtime_wasm::{WasmEngine, WasmSandbox};
 
@@ -103,7 +103,7 @@ async fn wasm(limits: Limits) -> Result<Arc<dyn Executor>, Error> {
         .await
         .map_err(|error| failed(error.to_string()))?
         .map_err(|error| failed(error.to_string()))?;
-    Ok(Arc::new(WasmSandbox::new(engine, limits)))
+    Ok(Arc::new(WasmSandbox::new(engine, config)))
 }
 
 impl fmt::Display for BackendKind {
@@ -150,7 +150,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_backend_that_is_not_built_in_says_so() {
-        let error = BackendKind::Container.executor(Limits::default()).await.err();
+        let error = BackendKind::Container.executor(SandboxConfig::default()).await.err();
         assert_eq!(
             error.map(|error| error.to_string()).as_deref(),
             Some(

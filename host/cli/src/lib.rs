@@ -37,9 +37,10 @@ mod session;
 mod tools;
 
 pub use pcm_runtime_api::{
-    Capability, ErrorKind, EventSink, ExecutionError, ExecutionResult, Executor, ExecutorError,
-    HostCall, HostError, HostPort, LimitHit, LimitName, Limits, MimeBundle, Namespace, NoHost,
-    OutputStream, Payload, RunEvent, RunRequest, SessionState, Usage, ValueType,
+    Capability, ChangeKind, CheckpointId, ErrorKind, EventSink, ExecutionError, ExecutionResult,
+    Executor, ExecutorError, FileChange, HostCall, HostError, HostPort, LimitHit, LimitName,
+    Limits, MimeBundle, Mount, MountAccess, Namespace, NoHost, OutputStream, Payload, RunEvent,
+    RunRequest, SandboxConfig, SessionState, Usage, ValueType,
 };
 pub use serde_json::{Value, json};
 

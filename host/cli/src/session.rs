@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pcm_runtime_api::{
-    Capability, ExecutionResult, Executor, HostError, HostPort, Limits, RunRequest,
+    Capability, CheckpointId, ExecutionResult, Executor, HostError, HostPort, Limits, Mount,
+    RunRequest, SandboxConfig,
 };
 use serde_json::Value;
 
@@ -79,6 +80,74 @@ impl Session {
         self.executor.close().await;
     }
 
+    /// Keeps the session's state, to come back to with [`restore`](Self::restore).
+    ///
+    /// ```
+    /// use pcm_sandbox::{Session, json};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), pcm_sandbox::Error> {
+    /// let session = Session::builder().start().await?;
+    /// session.run("x = 1").await;
+    /// let before = session.checkpoint().await?;
+    /// session.run("x = 2").await;
+    /// session.restore(before).await?;
+    /// assert_eq!(session.run("x").await.value, json!(1));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn checkpoint(&self) -> Result<CheckpointId, Error> {
+        Ok(self.executor.checkpoint().await?)
+    }
+
+    /// Makes the session what it was at a checkpoint, which stays valid.
+    pub async fn restore(&self, checkpoint: CheckpointId) -> Result<(), Error> {
+        Ok(self.executor.restore(checkpoint).await?)
+    }
+
+    /// Gives up a checkpoint and what it holds. Harmless when repeated.
+    pub async fn drop_checkpoint(&self, checkpoint: CheckpointId) {
+        self.executor.drop_checkpoint(checkpoint).await;
+    }
+
+    /// Another session in the same state, with the same tools. From here on the two are independent;
+    /// only their random numbers differ from the beginning.
+    pub async fn fork(&self) -> Result<Self, Error> {
+        Ok(Self { backend: self.backend, executor: self.executor.fork().await? })
+    }
+
+    /// The session's state as bytes that [`load`](Self::load) takes, in this process or another.
+    /// They are signed with `key`, not encrypted.
+    pub async fn save(&self, key: &[u8; 32]) -> Result<Vec<u8>, Error> {
+        Ok(self.executor.save(key).await?)
+    }
+
+    /// Makes the session what another one was when it was saved. What was changed since, signed with
+    /// another key, or made by another version is refused.
+    pub async fn load(&self, saved: &[u8], key: &[u8; 32]) -> Result<(), Error> {
+        Ok(self.executor.load(saved, key).await?)
+    }
+
+    /// The fuel that is left for all runs together; None if [`SessionBuilder::fuel`] set none.
+    pub fn fuel(&self) -> Option<u64> {
+        self.executor.fuel()
+    }
+
+    /// Refills the session's fuel.
+    pub fn add_fuel(&self, fuel: u64) -> Result<(), Error> {
+        Ok(self.executor.add_fuel(fuel)?)
+    }
+
+    /// Writes a file into the session's file system, with the folders above it.
+    pub async fn put_file(&self, path: &str, content: impl Into<Vec<u8>>) -> Result<(), Error> {
+        Ok(self.executor.put_file(path, content.into()).await?)
+    }
+
+    /// Reads a file of the session's file system, if it has at most `longest` bytes.
+    pub async fn get_file(&self, path: &str, longest: u64) -> Result<Vec<u8>, Error> {
+        Ok(self.executor.get_file(path, longest).await?)
+    }
+
     /// What its backend promises.
     pub fn capabilities(&self) -> &'static [Capability] {
         self.executor.capabilities()
@@ -95,7 +164,7 @@ impl Session {
 #[must_use = "nothing happens before `start`"]
 pub struct SessionBuilder {
     backend: BackendKind,
-    limits: Limits,
+    config: SandboxConfig,
     timeout: Option<Duration>,
     tools: Vec<(String, Tool)>,
     port: Option<Arc<dyn HostPort>>,
@@ -110,7 +179,34 @@ impl SessionBuilder {
 
     /// Bounds every run that does not bring limits of its own.
     pub fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
+        self.config.limits = limits;
+        self
+    }
+
+    /// The fuel of all runs together; [`Session::add_fuel`] refills it. See [`Limits::fuel`] for that
+    /// of one run.
+    pub fn fuel(mut self, fuel: u64) -> Self {
+        self.config.fuel = Some(fuel);
+        self
+    }
+
+    /// The same program gives the same bytes and uses the same fuel, wherever and whenever it runs:
+    /// clocks and random numbers are made up, the same each time.
+    pub fn deterministic(mut self) -> Self {
+        self.config.deterministic = true;
+        self
+    }
+
+    /// A run that has to be stopped the hard way leaves variables and files as it found them, in
+    /// place of a fresh sandbox. Costs a checkpoint before every run.
+    pub fn rollback(mut self) -> Self {
+        self.config.rollback = true;
+        self
+    }
+
+    /// Shows a folder of the host to the sandbox.
+    pub fn mount(mut self, mount: Mount) -> Self {
+        self.config.mounts.push(mount);
         self
     }
 
@@ -152,9 +248,9 @@ impl SessionBuilder {
             Some(port) => port,
             None => Arc::new(ClosureTools::new(self.tools)?),
         };
-        let mut limits = self.limits;
-        limits.timeout = self.timeout.or(limits.timeout);
-        let executor = self.backend.executor(limits).await?;
+        let mut config = self.config;
+        config.limits.timeout = self.timeout.or(config.limits.timeout);
+        let executor = self.backend.executor(config).await?;
         executor.start(port).await?;
         Ok(Session { backend: self.backend, executor })
     }

@@ -20,8 +20,9 @@ use crate::ticker::{Ticker, Ticking};
 /// The sessions that an engine has room for. Room is address space, 4 GiB each, not memory.
 const SESSIONS: u32 = 1_000;
 /// Dirty memory of an ended session that is cleaned in place, for the next session to start without
-/// page faults. A small session dirties less than a megabyte; what is beyond goes back to the system.
-const KEPT_BYTES: usize = 2 << 20;
+/// Dirty memory of an ended session that is cleaned in place: the next session, or a fork into its
+/// place, starts without page faults. What is beyond goes back to the system.
+const KEPT_BYTES: usize = 8 << 20;
 
 /// The compiled image and the places for its instances. Clones share one engine.
 #[derive(Clone)]

@@ -15,6 +15,7 @@ use crate::control::{Control, Step};
 use crate::imports::GuestState;
 use crate::pages::{self, Pages};
 use crate::signals;
+use crate::tracking::Tracker;
 use crate::wasi::{self, CurrentRun};
 
 /// Of one step of wasm memory.
@@ -22,6 +23,8 @@ pub(crate) const WASM_PAGE: u64 = 64 << 10;
 
 /// A live interpreter.
 pub(crate) struct Instance {
+    /// What is known of its memory. Before `store`, whose end gives the memory to another session.
+    memory_kept: Kept,
     store: Store<GuestState>,
     memory: Memory,
     buffer: TypedFunc<i32, i32>,
@@ -32,6 +35,17 @@ pub(crate) struct Instance {
     /// Whether other sessions are or were in the state that this one is in: then the next run must
     /// renew what has to differ between them.
     shared: bool,
+}
+
+/// The states that were taken of an instance.
+#[derive(Debug)]
+enum Kept {
+    /// None yet, or the one that it began with.
+    First(Option<Arc<State>>),
+    /// What changes is followed, from this state on.
+    Followed(Tracker, Arc<State>),
+    /// The system cannot follow what changes.
+    Compared(Arc<State>),
 }
 
 /// The guest's buffer for requests.
@@ -80,8 +94,8 @@ impl Instance {
         store.epoch_deadline_callback(|mut context| {
             let state = context.data();
             let (signals, memory) = (state.signals, state.memory);
-            let step = state.active.as_ref().map_or(Step::GoOn, |active| active.control.step());
-            match (step, memory) {
+            let next = state.active.as_ref().map_or(Step::GoOn, |active| active.control.step());
+            match (next, memory) {
                 (Step::Kill(stop), _) => return Err(stop.into()),
                 (Step::Interrupt, Some(memory)) => {
                     signals::interrupt(signals, memory, &mut context);
@@ -102,7 +116,8 @@ impl Instance {
         let buffer = instance.get_typed_func(&mut store, "pcm_buffer")?;
         let run = instance.get_typed_func(&mut store, "pcm_run")?;
         let place = Place::default();
-        Ok(Self { store, memory, buffer, run, current, metering, place, shared: true })
+        let memory_kept = Kept::First(None);
+        Ok(Self { memory_kept, store, memory, buffer, run, current, metering, place, shared: true })
     }
 
     /// Runs code and gives the guest's outcome. After an error, or when the future was dropped, the
@@ -142,18 +157,48 @@ impl Instance {
         self.memory.data_size(&self.store) as u64
     }
 
-    /// What it is now. Pages that are as in `last` are shared with it.
-    pub(crate) fn state(&self, last: Option<&State>) -> Result<State> {
-        let pages = Pages::of(self.memory.data(&self.store), last.map(|last| &last.pages))?;
-        Ok(State { memory_size: self.memory.size(&self.store), pages, place: self.place })
+    /// What it is now. Pages that are as they were in the last state are shared with that.
+    pub(crate) fn state(&mut self) -> Result<Arc<State>> {
+        let memory = self.memory.data(&self.store);
+        let (pages, tracker) = match &mut self.memory_kept {
+            Kept::First(None) => (Pages::of(memory, None)?, None),
+            // Not before the second time: who looks once shall not pay for later writes.
+            Kept::First(Some(last)) => match Tracker::new(memory) {
+                Ok(mut tracker) => {
+                    tracker.changed(memory)?;
+                    (Pages::of(memory, Some(&last.pages))?, Some(tracker))
+                }
+                Err(_) => (Pages::of(memory, Some(&last.pages))?, None),
+            },
+            Kept::Followed(tracker, last) => {
+                let changed = tracker.changed(memory)?;
+                (last.pages.with(memory, changed)?, None)
+            }
+            Kept::Compared(last) => (Pages::of(memory, Some(&last.pages))?, None),
+        };
+        let memory_size = self.memory.size(&self.store);
+        let state = Arc::new(State { memory_size, pages, place: self.place });
+        let last = Arc::clone(&state);
+        self.memory_kept =
+            match (std::mem::replace(&mut self.memory_kept, Kept::First(None)), tracker) {
+                (Kept::First(None), _) => Kept::First(Some(last)),
+                (Kept::First(_), Some(tracker)) | (Kept::Followed(tracker, _), _) => {
+                    Kept::Followed(tracker, last)
+                }
+                (Kept::First(_) | Kept::Compared(_), None) | (Kept::Compared(_), _) => {
+                    Kept::Compared(last)
+                }
+            };
+        Ok(state)
     }
 
     /// Makes this fresh instance what another one was.
-    pub(crate) fn become_state(&mut self, state: &State) -> Result<()> {
+    pub(crate) fn become_state(&mut self, state: &Arc<State>) -> Result<()> {
         self.grow_to(state.memory_size)?;
         if !state.pages.put_into(self.memory.data_mut(&mut self.store)) {
             bail!("the state has pages that are not in its memory");
         }
+        self.memory_kept = Kept::First(Some(Arc::clone(state)));
         self.place = state.place;
         Ok(())
     }

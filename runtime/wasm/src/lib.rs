@@ -17,12 +17,14 @@ mod hashes;
 mod image;
 mod imports;
 mod instance;
+mod pagemap;
 mod pages;
 mod sandbox;
 mod saved;
 mod session;
 mod signals;
 mod ticker;
+mod tracking;
 mod wasi;
 
 pub use engine::{Allocation, EngineError, EngineInfo, WasmEngine};

@@ -10,7 +10,7 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 
-use rustix::ioctl::{Ioctl, IoctlOutput, Opcode};
+use crate::pagemap::{Which, scan};
 
 /// What is kept of memory at a time, whatever the system's own pages are.
 pub(crate) const PAGE: usize = 4096;
@@ -22,21 +22,23 @@ pub(crate) struct Pages(Vec<(u32, Arc<[u8; PAGE]>)>);
 impl Pages {
     /// The pages of `memory` that were written to. Those that are as in `last` are shared with it.
     pub(crate) fn of(memory: &[u8], last: Option<&Self>) -> io::Result<Self> {
-        let mut last = last.map_or(&[][..], |last| &last.0).iter().peekable();
-        let mut pages = Vec::new();
-        for range in written(memory)? {
-            let chunks = memory.get(range.clone()).unwrap_or_default().as_chunks().0;
-            for (number, page) in (range.start / PAGE..).zip(chunks) {
-                let number = u32::try_from(number).map_err(io::Error::other)?;
-                while last.next_if(|(before, _)| *before < number).is_some() {}
-                let same =
-                    last.next_if(|(before, content)| *before == number && **content == *page);
-                let content =
-                    same.map_or_else(|| Arc::new(*page), |(_, content)| Arc::clone(content));
-                pages.push((number, content));
+        Ok(Self(pages_in(memory, written(memory)?, last)?))
+    }
+
+    /// These pages, but for those in `changed`, which are as `memory` has them now.
+    pub(crate) fn with(&self, memory: &[u8], changed: Vec<Range<usize>>) -> io::Result<Self> {
+        let changed = pages_in(memory, changed, None)?;
+        let mut merged = Vec::with_capacity(self.0.len() + changed.len());
+        let mut old = self.0.iter().peekable();
+        for page in changed {
+            while let Some(kept) = old.next_if(|(number, _)| *number < page.0) {
+                merged.push(kept.clone());
             }
+            old.next_if(|(number, _)| *number == page.0);
+            merged.push(page);
         }
-        Ok(Self(pages))
+        merged.extend(old.cloned());
+        Ok(Self(merged))
     }
 
     /// Pages from where they were saved; None if they are not in order.
@@ -63,6 +65,26 @@ impl Pages {
     }
 }
 
+fn pages_in(
+    memory: &[u8],
+    ranges: Vec<Range<usize>>,
+    last: Option<&Pages>,
+) -> io::Result<Vec<(u32, Arc<[u8; PAGE]>)>> {
+    let mut last = last.map_or(&[][..], |last| &last.0).iter().peekable();
+    let mut pages = Vec::new();
+    for range in ranges {
+        let chunks = memory.get(range.clone()).unwrap_or_default().as_chunks().0;
+        for (number, page) in (range.start / PAGE..).zip(chunks) {
+            let number = u32::try_from(number).map_err(io::Error::other)?;
+            while last.next_if(|(before, _)| *before < number).is_some() {}
+            let same = last.next_if(|(before, content)| *before == number && **content == *page);
+            let content = same.map_or_else(|| Arc::new(*page), |(_, content)| Arc::clone(content));
+            pages.push((number, content));
+        }
+    }
+    Ok(pages)
+}
+
 /// Copies what was written to in one memory into that of a fresh session, which is as large.
 pub(crate) fn copy_written(from: &[u8], to: &mut [u8]) -> io::Result<()> {
     for range in written(from)? {
@@ -77,108 +99,7 @@ pub(crate) fn copy_written(from: &[u8], to: &mut [u8]) -> io::Result<()> {
 fn written(memory: &[u8]) -> io::Result<Vec<Range<usize>>> {
     let pagemap = File::open("/proc/self/pagemap")?;
     // The ioctl is of Linux 6.7; reading the entries is older than anything that runs this.
-    scan(&pagemap, memory).or_else(|_| read_entries(&pagemap, memory))
-}
-
-/// What `PAGEMAP_SCAN` takes; see the system's `linux/fs.h`.
-#[repr(C)]
-#[derive(Debug, Default)]
-struct ScanArguments {
-    size: u64,
-    flags: u64,
-    start: u64,
-    end: u64,
-    walk_end: u64,
-    vec: u64,
-    vec_len: u64,
-    max_pages: u64,
-    category_inverted: u64,
-    category_mask: u64,
-    category_anyof_mask: u64,
-    return_mask: u64,
-}
-
-#[repr(C)]
-#[derive(Debug, Clone, Copy, Default)]
-struct Region {
-    start: u64,
-    end: u64,
-    categories: u64,
-}
-
-const OF_A_FILE: u64 = 1 << 2;
-const PRESENT: u64 = 1 << 3;
-const SWAPPED: u64 = 1 << 4;
-const ZERO_PAGE: u64 = 1 << 5;
-const REGIONS: usize = 256;
-
-/// The system call `ioctl(pagemap, PAGEMAP_SCAN, arguments)`; gives the number of regions.
-struct Scan<'a> {
-    arguments: &'a mut ScanArguments,
-    /// What `arguments.vec` points to.
-    _regions: &'a mut [Region; REGIONS],
-}
-
-impl<'a> Scan<'a> {
-    fn new(arguments: &'a mut ScanArguments, regions: &'a mut [Region; REGIONS]) -> Self {
-        (arguments.vec, arguments.vec_len) = (regions.as_mut_ptr().addr() as u64, REGIONS as u64);
-        Self { arguments, _regions: regions }
-    }
-}
-
-// SAFETY: the opcode is that of PAGEMAP_SCAN, whose argument is a `struct pm_scan_arg`; `as_ptr`
-// points to one for as long as `self` lives. The kernel reads it, writes its `walk_end`, and writes
-// up to `vec_len` regions to `vec`, both of which `Scan::new` took from the array that `_regions`
-// keeps borrowed.
-unsafe impl Ioctl for Scan<'_> {
-    type Output = usize;
-    const IS_MUTATING: bool = true;
-
-    fn opcode(&self) -> Opcode {
-        rustix::ioctl::opcode::read_write::<ScanArguments>(b'f', 16)
-    }
-
-    fn as_ptr(&mut self) -> *mut rustix::ffi::c_void {
-        std::ptr::from_mut(self.arguments).cast()
-    }
-
-    unsafe fn output_from_ptr(
-        found: IoctlOutput,
-        _: *mut rustix::ffi::c_void,
-    ) -> rustix::io::Result<usize> {
-        Ok(usize::try_from(found).unwrap_or(0))
-    }
-}
-
-fn scan(pagemap: &File, memory: &[u8]) -> io::Result<Vec<Range<usize>>> {
-    let base = memory.as_ptr().addr() as u64;
-    let end = base + memory.len() as u64;
-    let mut regions = [Region::default(); REGIONS];
-    let mut arguments = ScanArguments {
-        size: size_of::<ScanArguments>() as u64,
-        start: base,
-        end,
-        category_inverted: OF_A_FILE | ZERO_PAGE,
-        category_mask: OF_A_FILE | ZERO_PAGE,
-        category_anyof_mask: PRESENT | SWAPPED,
-        ..ScanArguments::default()
-    };
-    let mut ranges = Vec::new();
-    while arguments.start < end {
-        let scan = Scan::new(&mut arguments, &mut regions);
-        // SAFETY: see `impl Ioctl for Scan`; the kernel only looks at the pages between `start` and
-        // `end`, which are those of `memory`.
-        let found = unsafe { rustix::ioctl::ioctl(pagemap, scan) }?;
-        for region in regions.iter().take(found) {
-            let (start, end) = (region.start - base, region.end - base);
-            ranges.push(usize::try_from(start).unwrap_or(0)..usize::try_from(end).unwrap_or(0));
-        }
-        if arguments.walk_end <= arguments.start {
-            break;
-        }
-        arguments.start = arguments.walk_end;
-    }
-    Ok(ranges)
+    scan(&pagemap, memory, Which::Written).or_else(|_| read_entries(&pagemap, memory))
 }
 
 /// The same by the table of entries, one of eight bytes for each of the system's pages.
@@ -201,4 +122,65 @@ fn read_entries(pagemap: &File, memory: &[u8]) -> io::Result<Vec<Range<usize>>> 
         }
     }
     Ok(ranges)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAGES: usize = 3000;
+
+    /// Memory of the system's own, of which the named pages were written to. It is cut so that it
+    /// begins and ends with a page.
+    fn with_written(
+        numbers: &[usize],
+        test: impl Fn(&File, &[u8]) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let mut memory = vec![0_u8; (PAGES + 1) * PAGE]; // from the system, not yet there
+        let start = memory.as_ptr().align_offset(PAGE);
+        let memory = &mut memory[start..start + PAGES * PAGE];
+        for number in numbers {
+            memory[number * PAGE + 7] = 1;
+        }
+        test(&File::open("/proc/self/pagemap")?, memory)
+    }
+
+    fn pages(ranges: &[Range<usize>]) -> Vec<usize> {
+        ranges.iter().flat_map(|range| range.start / PAGE..range.end / PAGE).collect()
+    }
+
+    #[test]
+    fn both_ways_find_what_was_written() -> io::Result<()> {
+        let numbers: Vec<usize> = (10..20).chain((100..2900).step_by(2)).collect();
+        with_written(&numbers, |pagemap, memory| {
+            let read = read_entries(pagemap, memory)?;
+            assert_eq!(pages(&read), numbers);
+            if let Ok(scanned) = scan(pagemap, memory, Which::Written) {
+                assert_eq!(pages(&scanned), numbers);
+            }
+            Ok(())
+        })
+    }
+
+    #[test]
+    fn what_is_as_before_is_shared() -> io::Result<()> {
+        let mut memory = vec![0_u8; 64 * PAGE];
+        let start = memory.as_ptr().align_offset(PAGE);
+        let memory = &mut memory[start..start + 32 * PAGE];
+        (memory[0], memory[5 * PAGE]) = (1, 1);
+        let first = Pages::of(memory, None)?;
+        (memory[5 * PAGE], memory[9 * PAGE]) = (2, 2);
+        let second = Pages::of(memory, Some(&first))?;
+        let shared = second.0.iter().filter(|(number, content)| {
+            first.0.iter().any(|(before, old)| before == number && Arc::ptr_eq(old, content))
+        });
+        let numbers = shared.map(|(number, _)| *number);
+        assert!(numbers.clone().any(|number| number == 0));
+        assert!(numbers.clone().all(|number| number != 5 && number != 9));
+        let mut copy = vec![0; 32 * PAGE];
+        assert!(second.put_into(&mut copy));
+        assert_eq!(copy, memory);
+        assert!(!second.put_into(&mut copy[..PAGE]));
+        Ok(())
+    }
 }

@@ -99,7 +99,7 @@ impl WasmSandbox {
     }
 
     /// Puts an interpreter in the given state into the session.
-    async fn put(&self, session: &mut Session, state: &State) -> Result<(), ExecutorError> {
+    async fn put(&self, session: &mut Session, state: &Arc<State>) -> Result<(), ExecutorError> {
         session.instance = None; // makes its place free
         let mut fresh = self.fresh(self.metering(&self.config.limits)).await?;
         fresh.become_state(state).map_err(startup)?;
@@ -293,7 +293,7 @@ impl Executor for WasmSandbox {
             saved::decode(saved, key, &here, limits.memory_bytes, limits.vfs_bytes)
                 .map_err(|refused| ExecutorError::BadState(refused.to_string()))?;
         session.forget();
-        self.put(&mut session, &state).await
+        self.put(&mut session, &Arc::new(state)).await
     }
 
     fn fuel(&self) -> Option<u64> {

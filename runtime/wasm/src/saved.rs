@@ -76,7 +76,7 @@ pub(crate) fn encode(
         files: files.len() as u64,
     })?;
     let mut body = Vec::with_capacity(description.len() + pages.len() * (PAGE + 4) + files.len());
-    body.extend((description.len() as u32).to_le_bytes());
+    body.extend(u32::try_from(description.len()).map_err(std::io::Error::other)?.to_le_bytes());
     body.extend(description);
     body.extend(state.pages.iter().flat_map(|(number, _)| number.to_le_bytes()));
     state.pages.iter().for_each(|(_, content)| body.extend(content));

@@ -13,32 +13,21 @@ pub(crate) struct Session {
     pub(crate) instance: Option<Instance>,
     /// What the session goes back to when it loses its interpreter, where it goes back.
     pub(crate) safe: Option<Arc<State>>,
-    /// The last state that was looked at: the next one shares its pages.
-    latest: Option<Arc<State>>,
     checkpoints: BTreeMap<CheckpointId, Arc<State>>,
     last_checkpoint: u64,
 }
 
 impl Session {
     pub(crate) fn new(port: Arc<dyn HostPort>) -> Self {
-        Self {
-            port,
-            instance: None,
-            safe: None,
-            latest: None,
-            checkpoints: BTreeMap::new(),
-            last_checkpoint: 0,
-        }
+        Self { port, instance: None, safe: None, checkpoints: BTreeMap::new(), last_checkpoint: 0 }
     }
 
     /// The state of the interpreter now, which must be there.
     pub(crate) fn state(&mut self) -> wasmtime::Result<Arc<State>> {
-        let Some(instance) = &self.instance else {
-            wasmtime::bail!("the session has no interpreter")
-        };
-        let state = Arc::new(instance.state(self.latest.as_deref())?);
-        self.latest = Some(Arc::clone(&state));
-        Ok(state)
+        match &mut self.instance {
+            Some(instance) => instance.state(),
+            None => wasmtime::bail!("the session has no interpreter"),
+        }
     }
 
     /// Makes a state one to come back to.
@@ -59,7 +48,7 @@ impl Session {
 
     /// Drops the interpreter and its states, but for the checkpoints.
     pub(crate) fn forget(&mut self) {
-        (self.instance, self.safe, self.latest) = (None, None, None);
+        (self.instance, self.safe) = (None, None);
     }
 
     pub(crate) fn drop_all(&mut self) {

@@ -105,7 +105,7 @@ async fn a_run_can_be_interrupted_while_it_computes_and_while_it_waits() {
         sandbox.interrupt();
         let result = running.await.unwrap();
         assert_eq!(kind(&result), Some(ErrorKind::Cancelled), "{code}: {result:?}");
-        assert_eq!(result.session, SessionState::Reset);
+        assert_eq!(result.session, SessionState::Kept, "{code}");
         assert_eq!(run(&sandbox, "1 + 1").await.value, 2, "{code}");
     }
 }

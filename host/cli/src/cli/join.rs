@@ -1,6 +1,8 @@
 //! Several runs of one session as one result.
 
-use pcm_sandbox::{ExecutionResult, Usage};
+use std::collections::BTreeMap;
+
+use pcm_sandbox::{ChangeKind, ExecutionResult, FileChange, Usage};
 
 /// Joins the results of runs that followed each other: what was written and used adds up, the rest
 /// is that of the last. None without any.
@@ -9,9 +11,29 @@ pub(crate) fn join(results: impl IntoIterator<Item = ExecutionResult>) -> Option
         last.stdout.insert_str(0, &before.stdout);
         last.stderr.insert_str(0, &before.stderr);
         last.display.splice(0..0, before.display);
+        last.files = changes(before.files, last.files);
         last.usage = sum(&before.usage, &last.usage);
         last
     })
+}
+
+/// What became of the files in the end.
+fn changes(before: Vec<FileChange>, last: Vec<FileChange>) -> Vec<FileChange> {
+    let mut files: BTreeMap<String, FileChange> =
+        before.into_iter().map(|file| (file.path.clone(), file)).collect();
+    for mut file in last {
+        match (files.get(&file.path).map(|file| file.change), file.change) {
+            (Some(ChangeKind::Created), ChangeKind::Deleted) => {
+                files.remove(&file.path);
+                continue;
+            }
+            (Some(ChangeKind::Created), _) => file.change = ChangeKind::Created,
+            (Some(ChangeKind::Deleted), _) => file.change = ChangeKind::Modified,
+            _ => {}
+        }
+        files.insert(file.path.clone(), file);
+    }
+    files.into_values().collect()
 }
 
 fn sum(before: &Usage, last: &Usage) -> Usage {
@@ -98,5 +120,28 @@ mod tests {
         let only = ExecutionResult { value: json!(1), ..ExecutionResult::new("wasm") };
         assert_eq!(join([only.clone()]), Some(only));
         assert_eq!(join([]), None);
+    }
+
+    #[test]
+    fn files_are_as_they_are_in_the_end() {
+        let file = |path: &str, change| FileChange { path: path.to_owned(), change, bytes: 1 };
+        let before = vec![
+            file("a", ChangeKind::Created),
+            file("b", ChangeKind::Created),
+            file("c", ChangeKind::Modified),
+            file("d", ChangeKind::Deleted),
+        ];
+        let last = vec![
+            file("a", ChangeKind::Modified),
+            file("b", ChangeKind::Deleted),
+            file("c", ChangeKind::Deleted),
+            file("d", ChangeKind::Created),
+        ];
+        let expected = [
+            file("a", ChangeKind::Created),
+            file("c", ChangeKind::Deleted),
+            file("d", ChangeKind::Modified),
+        ];
+        assert_eq!(changes(before, last), expected);
     }
 }

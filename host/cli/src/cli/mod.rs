@@ -7,10 +7,12 @@ mod doctor;
 mod exit;
 mod interrupt;
 mod join;
+mod key;
 mod limits;
 mod output;
 mod printer;
 mod run;
+mod session;
 mod source;
 mod table;
 
@@ -36,7 +38,7 @@ Examples:
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Run(run::RunArgs),
+    Run(Box<run::RunArgs>),
     Doctor(doctor::DoctorArgs),
     Limits(limits::LimitsArgs),
 }
@@ -44,7 +46,7 @@ enum Command {
 /// Does what the arguments of this process say.
 pub(crate) fn main() -> ExitCode {
     let done = match Cli::parse().command {
-        Command::Run(args) => run::main(args),
+        Command::Run(args) => run::main(*args),
         Command::Doctor(args) => doctor::main(&args),
         Command::Limits(args) => Ok(limits::main(&args)),
     };

@@ -152,6 +152,9 @@ impl Page {
         if of_code && !error.traceback.is_empty() {
             self.streams.write_text(Stream::Err, &error.traceback);
         } else {
+            // Where it was when it was stopped.
+            self.streams.write_text(Stream::Err, &error.traceback);
+            self.streams.end_line(Stream::Err);
             let label = output::error_label(self.streams.is_terminal(Stream::Err));
             self.streams.write_own(Stream::Err, &label);
             let message = match &error.limit {
