@@ -6,6 +6,7 @@ use std::{fmt, io};
 
 use pcm_python_wasm::{ImageInfo, Metering, Signals, engine_config};
 use pcm_runtime_api::SandboxConfig;
+use tokio::sync::OnceCell;
 use wasmtime::{
     Enabled, Engine, InstanceAllocationStrategy, InstancePre, Linker, Module,
     PoolingAllocationConfig,
@@ -14,6 +15,7 @@ use wasmtime::{
 use crate::image;
 use crate::imports::{self, GuestState};
 use crate::instance::Instance;
+use crate::pages::Image;
 use crate::saved::Origin;
 use crate::ticker::{Ticker, Ticking};
 
@@ -22,7 +24,7 @@ const SESSIONS: u32 = 1_000;
 /// Dirty memory of an ended session that is cleaned in place, for the next session to start without
 /// Dirty memory of an ended session that is cleaned in place: the next session, or a fork into its
 /// place, starts without page faults. What is beyond goes back to the system.
-const KEPT_BYTES: usize = 8 << 20;
+const KEPT_BYTES: usize = 12 << 20;
 
 /// The compiled image and the places for its instances. Clones share one engine.
 #[derive(Clone)]
@@ -33,6 +35,8 @@ struct Shared {
     plain: Variant,
     /// Made when the first session counts fuel.
     metered: OnceLock<Variant>,
+    /// An instance that never runs, to compare others with; made when the first is compared.
+    untouched: OnceCell<Instance>,
     info: EngineInfo,
 }
 
@@ -114,7 +118,13 @@ impl WasmEngine {
         let description = image::info()?;
         let plain = Variant::new(&description, Metering::Epochs)?;
         let info = EngineInfo::new(&description, &plain);
-        Ok(Self(Arc::new(Shared { description, plain, metered: OnceLock::new(), info })))
+        Ok(Self(Arc::new(Shared {
+            description,
+            plain,
+            metered: OnceLock::new(),
+            untouched: OnceCell::new(),
+            info,
+        })))
     }
 
     /// What this engine is made of.
@@ -153,6 +163,13 @@ impl WasmEngine {
         }
         let instance = Instance::new(&variant.image, metering, self.signals(), config).await;
         instance.map_err(|error| format!("{error:#}"))
+    }
+
+    /// The memory of an interpreter that has not run.
+    pub(crate) async fn image_memory(&self) -> Result<Image<'_>, String> {
+        let config = SandboxConfig::default();
+        let make = || self.instantiate(&config, Metering::Epochs);
+        Ok(self.0.untouched.get_or_try_init(make).await?.image())
     }
 
     /// The variant; the first use of one unpacks it, which is nothing to do on a thread that other

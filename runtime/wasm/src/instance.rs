@@ -1,6 +1,7 @@
 //! One instance of the image: an interpreter with a memory of its own.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use pcm_python_wasm::{Metering, Signals};
 use pcm_runtime_api::{Limits, SandboxConfig};
@@ -13,7 +14,7 @@ use wasmtime::{
 use crate::calls::Active;
 use crate::control::{Control, Step};
 use crate::imports::GuestState;
-use crate::pages::{self, Pages};
+use crate::pages::{self, Image, Pages};
 use crate::signals;
 use crate::tracking::Tracker;
 use crate::wasi::{self, CurrentRun};
@@ -23,8 +24,10 @@ pub(crate) const WASM_PAGE: u64 = 64 << 10;
 
 /// A live interpreter.
 pub(crate) struct Instance {
-    /// What is known of its memory. Before `store`, whose end gives the memory to another session.
-    memory_kept: Kept,
+    /// Before `store`, whose end gives the memory to another session.
+    tracker: Option<Tracker>,
+    /// The last state that was taken of it, or that it began with.
+    last: Option<Arc<State>>,
     store: Store<GuestState>,
     memory: Memory,
     buffer: TypedFunc<i32, i32>,
@@ -37,16 +40,17 @@ pub(crate) struct Instance {
     shared: bool,
 }
 
-/// The states that were taken of an instance.
-#[derive(Debug)]
-enum Kept {
-    /// None yet, or the one that it began with.
-    First(Option<Arc<State>>),
-    /// What changes is followed, from this state on.
-    Followed(Tracker, Arc<State>),
-    /// The system cannot follow what changes.
-    Compared(Arc<State>),
-}
+/// To follow a page costs a microsecond when it is written to; to compare one that was not, a
+/// fraction of that. From this many on following wins.
+const FOLLOWED_PAGES: usize = 1000;
+
+/// An engine keeps the pages of ended sessions in place only as long as they lie in so many ranges.
+const KEPT_RANGES: usize = 32;
+/// What a session may touch for that when it ends, in pages.
+const GATHERED_PAGES: usize = 1024;
+/// The places of a process in which sessions do so.
+const GATHERED_PLACES: usize = 64;
+static GATHERED: AtomicUsize = AtomicUsize::new(0);
 
 /// The guest's buffer for requests.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -116,8 +120,19 @@ impl Instance {
         let buffer = instance.get_typed_func(&mut store, "pcm_buffer")?;
         let run = instance.get_typed_func(&mut store, "pcm_run")?;
         let place = Place::default();
-        let memory_kept = Kept::First(None);
-        Ok(Self { memory_kept, store, memory, buffer, run, current, metering, place, shared: true })
+        let (tracker, last) = (None, None);
+        Ok(Self {
+            tracker,
+            last,
+            store,
+            memory,
+            buffer,
+            run,
+            current,
+            metering,
+            place,
+            shared: true,
+        })
     }
 
     /// Runs code and gives the guest's outcome. After an error, or when the future was dropped, the
@@ -152,43 +167,35 @@ impl Instance {
         self.metering
     }
 
+    /// Its memory, which is the image's as long as it has not run.
+    pub(crate) fn image(&self) -> Image<'_> {
+        Image::new(self.memory.data(&self.store))
+    }
+
     /// The bytes of memory that the guest holds; wasm memory never shrinks.
     pub(crate) fn memory_bytes(&self) -> u64 {
         self.memory.data_size(&self.store) as u64
     }
 
     /// What it is now. Pages that are as they were in the last state are shared with that.
-    pub(crate) fn state(&mut self) -> Result<Arc<State>> {
+    pub(crate) fn state(&mut self, image: &Image<'_>) -> Result<Arc<State>> {
         let memory = self.memory.data(&self.store);
-        let (pages, tracker) = match &mut self.memory_kept {
-            Kept::First(None) => (Pages::of(memory, None)?, None),
-            // Not before the second time: who looks once shall not pay for later writes.
-            Kept::First(Some(last)) => match Tracker::new(memory) {
-                Ok(mut tracker) => {
-                    tracker.changed(memory)?;
-                    (Pages::of(memory, Some(&last.pages))?, Some(tracker))
+        let last = self.last.as_ref().map(|last| &last.pages);
+        let pages = match (&mut self.tracker, last) {
+            (Some(tracker), Some(last)) => last.with(memory, image, tracker.changed(memory)?),
+            (tracker, last) => {
+                if last.is_some_and(|last| last.count() >= FOLLOWED_PAGES) {
+                    *tracker = Tracker::new(memory).ok(); // else it is compared the next time too
                 }
-                Err(_) => (Pages::of(memory, Some(&last.pages))?, None),
-            },
-            Kept::Followed(tracker, last) => {
-                let changed = tracker.changed(memory)?;
-                (last.pages.with(memory, changed)?, None)
+                if let Some(tracker) = tracker {
+                    tracker.changed(memory)?; // from here on
+                }
+                Pages::of(memory, image, last)?
             }
-            Kept::Compared(last) => (Pages::of(memory, Some(&last.pages))?, None),
         };
         let memory_size = self.memory.size(&self.store);
         let state = Arc::new(State { memory_size, pages, place: self.place });
-        let last = Arc::clone(&state);
-        self.memory_kept =
-            match (std::mem::replace(&mut self.memory_kept, Kept::First(None)), tracker) {
-                (Kept::First(None), _) => Kept::First(Some(last)),
-                (Kept::First(_), Some(tracker)) | (Kept::Followed(tracker, _), _) => {
-                    Kept::Followed(tracker, last)
-                }
-                (Kept::First(_) | Kept::Compared(_), None) | (Kept::Compared(_), _) => {
-                    Kept::Compared(last)
-                }
-            };
+        self.last = Some(Arc::clone(&state));
         Ok(state)
     }
 
@@ -198,16 +205,16 @@ impl Instance {
         if !state.pages.put_into(self.memory.data_mut(&mut self.store)) {
             bail!("the state has pages that are not in its memory");
         }
-        self.memory_kept = Kept::First(Some(Arc::clone(state)));
+        self.last = Some(Arc::clone(state));
         self.place = state.place;
         Ok(())
     }
 
     /// Makes this fresh instance what `other` is.
-    pub(crate) fn become_like(&mut self, other: &Self) -> Result<()> {
+    pub(crate) fn become_like(&mut self, other: &Self, image: &Image<'_>) -> Result<()> {
         self.grow_to(other.memory.size(&other.store))?;
         let from = other.memory.data(&other.store);
-        pages::copy_written(from, self.memory.data_mut(&mut self.store))?;
+        pages::copy(from, image, self.memory.data_mut(&mut self.store))?;
         self.place = other.place;
         Ok(())
     }
@@ -249,6 +256,21 @@ impl Instance {
         match self.memory.data(&self.store).get(at..).and_then(|rest| rest.get(..length)) {
             Some(outcome) => Ok(outcome.to_vec()),
             None => bail!("the outcome is not in the guest's memory"),
+        }
+    }
+}
+
+impl Drop for Instance {
+    /// Makes its dirty pages ones that the engine keeps, so that the next session in this place finds
+    /// them there. Only for the first places: what they keep is memory.
+    fn drop(&mut self) {
+        if GATHERED.load(Relaxed) >= GATHERED_PLACES {
+            return;
+        }
+        let gathered =
+            pages::gather(self.memory.data_mut(&mut self.store), KEPT_RANGES, GATHERED_PAGES);
+        if matches!(gathered, Ok(true)) {
+            GATHERED.fetch_add(1, Relaxed);
         }
     }
 }

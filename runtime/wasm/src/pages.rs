@@ -1,8 +1,8 @@
 //! The pages of a guest's memory that differ from the image.
 //!
 //! The memory of a fresh session is a private mapping of the image: what it has not written to is
-//! the image's own page. So the system knows what a session has changed, and the memory itself need
-//! not be read.
+//! the image's own page. So the system knows what a session may have changed, and the rest need not
+//! be looked at. It may: in a place that was used before, pages of the image are copies of it.
 
 use std::fs::File;
 use std::io;
@@ -20,30 +20,53 @@ pub(crate) const PAGE: usize = 4096;
 pub(crate) struct Pages(Vec<(u32, Arc<[u8; PAGE]>)>);
 
 impl Pages {
-    /// The pages of `memory` that were written to. Those that are as in `last` are shared with it.
-    pub(crate) fn of(memory: &[u8], last: Option<&Self>) -> io::Result<Self> {
-        Ok(Self(pages_in(memory, written(memory)?, last)?))
+    /// The pages of `memory` that differ from the image. Those that are as in `last` are shared with
+    /// it.
+    pub(crate) fn of(memory: &[u8], image: &Image<'_>, last: Option<&Self>) -> io::Result<Self> {
+        let mut last = last.map_or(&[][..], |last| &last.0).iter().peekable();
+        let mut pages = Vec::new();
+        for (number, page) in pages_in(memory, written(memory)?) {
+            if image.has(number, page) {
+                continue;
+            }
+            while last.next_if(|(before, _)| *before < number).is_some() {}
+            let same = last.next_if(|(before, content)| *before == number && **content == *page);
+            let content = same.map_or_else(|| Arc::new(*page), |(_, content)| Arc::clone(content));
+            pages.push((number, content));
+        }
+        Ok(Self(pages))
     }
 
     /// These pages, but for those in `changed`, which are as `memory` has them now.
-    pub(crate) fn with(&self, memory: &[u8], changed: Vec<Range<usize>>) -> io::Result<Self> {
-        let changed = pages_in(memory, changed, None)?;
-        let mut merged = Vec::with_capacity(self.0.len() + changed.len());
+    pub(crate) fn with(
+        &self,
+        memory: &[u8],
+        image: &Image<'_>,
+        changed: Vec<Range<usize>>,
+    ) -> Self {
+        let mut merged = Vec::with_capacity(self.0.len());
         let mut old = self.0.iter().peekable();
-        for page in changed {
-            while let Some(kept) = old.next_if(|(number, _)| *number < page.0) {
+        for (number, page) in pages_in(memory, changed) {
+            while let Some(kept) = old.next_if(|(before, _)| *before < number) {
                 merged.push(kept.clone());
             }
-            old.next_if(|(number, _)| *number == page.0);
-            merged.push(page);
+            old.next_if(|(before, _)| *before == number);
+            if !image.has(number, page) {
+                merged.push((number, Arc::new(*page)));
+            }
         }
         merged.extend(old.cloned());
-        Ok(Self(merged))
+        Self(merged)
     }
 
     /// Pages from where they were saved; None if they are not in order.
     pub(crate) fn from_saved(pages: Vec<(u32, Arc<[u8; PAGE]>)>) -> Option<Self> {
         pages.is_sorted_by(|(a, _), (b, _)| a < b).then_some(Self(pages))
+    }
+
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.0.len()
     }
 
     /// The pages in the order of their numbers.
@@ -65,34 +88,60 @@ impl Pages {
     }
 }
 
-fn pages_in(
-    memory: &[u8],
-    ranges: Vec<Range<usize>>,
-    last: Option<&Pages>,
-) -> io::Result<Vec<(u32, Arc<[u8; PAGE]>)>> {
-    let mut last = last.map_or(&[][..], |last| &last.0).iter().peekable();
-    let mut pages = Vec::new();
-    for range in ranges {
-        let chunks = memory.get(range.clone()).unwrap_or_default().as_chunks().0;
-        for (number, page) in (range.start / PAGE..).zip(chunks) {
-            let number = u32::try_from(number).map_err(io::Error::other)?;
-            while last.next_if(|(before, _)| *before < number).is_some() {}
-            let same = last.next_if(|(before, content)| *before == number && **content == *page);
-            let content = same.map_or_else(|| Arc::new(*page), |(_, content)| Arc::clone(content));
-            pages.push((number, content));
-        }
+/// What a fresh session's memory holds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Image<'a>(&'a [[u8; PAGE]]);
+
+impl<'a> Image<'a> {
+    /// The image, of which `memory` is an untouched copy. What lies beyond it is zero.
+    pub(crate) fn new(memory: &'a [u8]) -> Self {
+        Self(memory.as_chunks().0)
     }
-    Ok(pages)
+
+    fn has(&self, number: u32, page: &[u8; PAGE]) -> bool {
+        *page == *self.0.get(number as usize).unwrap_or(&[0; PAGE])
+    }
 }
 
-/// Copies what was written to in one memory into that of a fresh session, which is as large.
-pub(crate) fn copy_written(from: &[u8], to: &mut [u8]) -> io::Result<()> {
-    for range in written(from)? {
-        if let (Some(from), Some(to)) = (from.get(range.clone()), to.get_mut(range)) {
-            to.copy_from_slice(from);
+/// The pages of `memory` in these ranges.
+fn pages_in(memory: &[u8], ranges: Vec<Range<usize>>) -> impl Iterator<Item = (u32, &[u8; PAGE])> {
+    ranges.into_iter().flat_map(|range| {
+        let pages = memory.get(range.clone()).unwrap_or_default().as_chunks().0;
+        let first = u32::try_from(range.start / PAGE).unwrap_or(u32::MAX); // of a 32-bit memory
+        (first..).zip(pages)
+    })
+}
+
+/// Copies what differs from the image into the memory of a fresh session, which is as large.
+pub(crate) fn copy(from: &[u8], image: &Image<'_>, to: &mut [u8]) -> io::Result<()> {
+    let to = to.as_chunks_mut().0;
+    for (number, page) in pages_in(from, written(from)?) {
+        if !image.has(number, page)
+            && let Some(to) = to.get_mut(number as usize)
+        {
+            *to = *page;
         }
     }
     Ok(())
+}
+
+/// Touches pages between those that were written to, the narrowest gaps first, until at most `most`
+/// ranges are left; says whether it had to. Does nothing that would touch more than `pages` pages.
+pub(crate) fn gather(memory: &mut [u8], most: usize, pages: usize) -> io::Result<bool> {
+    let ranges = written(memory)?;
+    let mut gaps: Vec<Range<usize>> =
+        ranges.windows(2).map(|pair| pair[0].end..pair[1].start).collect();
+    let surplus = ranges.len().saturating_sub(most);
+    gaps.sort_by_key(Range::len);
+    gaps.truncate(surplus);
+    let touched = gaps.iter().map(|gap| gap.len() / PAGE).sum::<usize>();
+    if touched == 0 || touched > pages {
+        return Ok(false);
+    }
+    for page in gaps.into_iter().flat_map(|gap| gap.step_by(PAGE)) {
+        memory[page] = std::hint::black_box(memory[page]);
+    }
+    Ok(true)
 }
 
 /// The ranges of `memory` that were written to, in order.
@@ -163,14 +212,33 @@ mod tests {
     }
 
     #[test]
+    fn gathering_leaves_few_ranges_and_all_content() -> io::Result<()> {
+        let mut memory = vec![0_u8; 301 * PAGE];
+        let start = memory.as_ptr().align_offset(PAGE);
+        let memory = &mut memory[start..start + 300 * PAGE];
+        for number in (0..100).step_by(2).chain([150, 200, 250]) {
+            memory[number * PAGE] = 1;
+        }
+        let before = memory.to_vec();
+        assert!(!gather(memory, 5, 3)?, "too many pages to touch");
+        assert_eq!(written(memory)?.len(), 53);
+        assert!(gather(memory, 5, 300)?);
+        assert_eq!(written(memory)?.len(), 5);
+        assert_eq!(memory, before);
+        assert!(!gather(memory, 5, 300)?, "nothing to do");
+        Ok(())
+    }
+
+    #[test]
     fn what_is_as_before_is_shared() -> io::Result<()> {
         let mut memory = vec![0_u8; 64 * PAGE];
         let start = memory.as_ptr().align_offset(PAGE);
         let memory = &mut memory[start..start + 32 * PAGE];
         (memory[0], memory[5 * PAGE]) = (1, 1);
-        let first = Pages::of(memory, None)?;
+        let image = Image::new(&[]);
+        let first = Pages::of(memory, &image, None)?;
         (memory[5 * PAGE], memory[9 * PAGE]) = (2, 2);
-        let second = Pages::of(memory, Some(&first))?;
+        let second = Pages::of(memory, &image, Some(&first))?;
         let shared = second.0.iter().filter(|(number, content)| {
             first.0.iter().any(|(before, old)| before == number && Arc::ptr_eq(old, content))
         });

@@ -18,6 +18,7 @@ use wasmtime_wasi::I32Exit;
 use crate::control::Control;
 use crate::engine::WasmEngine;
 use crate::instance::{Assignment, Instance, State};
+use crate::pages::Image;
 use crate::saved;
 use crate::session::Session;
 
@@ -75,6 +76,10 @@ impl WasmSandbox {
         self.engine.instantiate(&self.config, metering).await.map_err(startup)
     }
 
+    async fn image(&self) -> Result<Image<'_>, ExecutorError> {
+        self.engine.image_memory().await.map_err(startup)
+    }
+
     /// The session's interpreter, taken out of it: a run whose future is dropped loses it. One that
     /// is missing is made, in the state that the session goes back to.
     async fn interpreter(
@@ -88,7 +93,7 @@ impl WasmSandbox {
                 return Ok(instance);
             }
             let mut other = self.fresh(metering).await?;
-            other.become_like(&instance).map_err(startup)?;
+            other.become_like(&instance, &self.image().await?).map_err(startup)?;
             return Ok(other);
         }
         let mut fresh = self.fresh(metering).await?;
@@ -119,7 +124,7 @@ impl WasmSandbox {
             let metering = self.metering(&self.config.limits);
             session.instance = Some(self.interpreter(session, metering).await?);
         }
-        session.state().map_err(startup)
+        session.state(&self.image().await?).map_err(startup)
     }
 
     /// Runs under `limits`, on the session's interpreter.
@@ -137,7 +142,7 @@ impl WasmSandbox {
         let mut instance = self.interpreter(session, metering).await?;
         if self.config.rollback {
             session.instance = Some(instance);
-            session.safe = Some(session.state().map_err(startup)?);
+            session.safe = Some(session.state(&self.image().await?).map_err(startup)?);
             instance = self.interpreter(session, metering).await?;
         }
         let fuel = limits.fuel.unwrap_or(u64::MAX);
@@ -273,7 +278,7 @@ impl Executor for WasmSandbox {
         let instance = self.interpreter(&mut session, metering).await?;
         let instance = session.instance.insert(instance);
         let mut other = self.fresh(metering).await?;
-        other.become_like(instance).map_err(startup)?;
+        other.become_like(instance, &self.image().await?).map_err(startup)?;
         let mut forked = Session::new(Arc::clone(&session.port));
         forked.instance = Some(other);
         let config = SandboxConfig { fuel: *self.fuel_left(), ..self.config.clone() };

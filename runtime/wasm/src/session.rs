@@ -6,6 +6,7 @@ use std::sync::Arc;
 use pcm_runtime_api::{CheckpointId, ExecutorError, HostPort};
 
 use crate::instance::{Instance, State};
+use crate::pages::Image;
 
 pub(crate) struct Session {
     pub(crate) port: Arc<dyn HostPort>,
@@ -23,9 +24,9 @@ impl Session {
     }
 
     /// The state of the interpreter now, which must be there.
-    pub(crate) fn state(&mut self) -> wasmtime::Result<Arc<State>> {
+    pub(crate) fn state(&mut self, image: &Image<'_>) -> wasmtime::Result<Arc<State>> {
         match &mut self.instance {
-            Some(instance) => instance.state(),
+            Some(instance) => instance.state(image),
             None => wasmtime::bail!("the session has no interpreter"),
         }
     }
