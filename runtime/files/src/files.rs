@@ -283,17 +283,6 @@ impl Files {
         }
     }
 
-    /// Waits until the host has written what was written to a file of a mount.
-    pub fn sync(&self, fd: Fd) -> Result<(), Errno> {
-        if fd == ROOT {
-            return Ok(());
-        }
-        match &self.descriptor(fd)?.target {
-            Target::HostFile { file, .. } => Ok(file.sync_data()?),
-            Target::HostFolder { .. } | Target::File(_) | Target::Folder(_) => Ok(()),
-        }
-    }
-
     fn file(&self, fd: Fd) -> Result<&Descriptor, Errno> {
         if fd == ROOT {
             return Err(Errno::IsFolder);

@@ -123,7 +123,7 @@ impl Files {
                 .mount_at(&paths::mount_point(&mount.guest)?, index, mount.access, now)
                 .map_err(|taken| refuse(taken.to_owned()))?;
             let overlay = (mount.access == MountAccess::Overlay).then_some(point);
-            mounted.push(Mounted { folder, guest: mount.guest.clone(), parent, overlay });
+            mounted.push(Mounted { folder, parent, overlay });
         }
         self.mounts = mounted.into();
         Ok(())

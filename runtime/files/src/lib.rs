@@ -32,6 +32,7 @@ mod paths;
 mod protected;
 mod quota;
 mod rename;
+mod saved;
 mod stat;
 mod tree;
 mod walk;

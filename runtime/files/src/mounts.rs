@@ -24,8 +24,6 @@ use crate::{Errno, Kind, Stat, Times, paths};
 #[derive(Debug)]
 pub(crate) struct Mounted {
     pub(crate) folder: HostFolder,
-    /// Where the guest sees it.
-    pub(crate) guest: String,
     /// The folder in memory that the mount point lies in.
     pub(crate) parent: Ino,
     /// The node of the mount point, where the mount is an overlay.
@@ -58,7 +56,8 @@ impl HostFolder {
         match self.dir.symlink_metadata(relative(path)) {
             Ok(metadata) => Ok(Some(kind(metadata.file_type()))),
             Err(error) => match error.into() {
-                Errno::NotFound => Ok(None),
+                // The folder above was one a moment ago, or is one in an overlay only.
+                Errno::NotFound | Errno::NotFolder => Ok(None),
                 error => Err(error),
             },
         }
