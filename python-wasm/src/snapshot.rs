@@ -111,13 +111,15 @@ fn compress(content: &[u8]) -> Result<Vec<u8>> {
     Ok(zstd::encode_all(content, COMPRESSION_LEVEL)?)
 }
 
-/// Boots Python in `wasm` with `boot` shown to it as `/boot`, and gives the module whose memory is
-/// what the boot left.
+/// Boots Python in `wasm` with `boot` shown to it as `/boot`, and an empty folder as its working
+/// folder, and gives the module whose memory is what the boot left.
 async fn snapshot(wasm: &[u8], boot: &Path) -> Result<(Vec<u8>, Signals)> {
     let mut config = engine_config(Metering::Epochs);
     let engine = Engine::new(config.epoch_interruption(false)).map_err(plain)?;
     let messages = MemoryOutputPipe::new(MAX_BOOT_MESSAGES);
-    let mut store = Store::new(&engine, boot_wasi(boot, messages.clone()).map_err(plain)?);
+    let work = tempfile::tempdir()?;
+    let wasi = boot_wasi(boot, work.path(), messages.clone()).map_err(plain)?;
+    let mut store = Store::new(&engine, wasi);
     let mut wizer = Wizer::new();
     wizer.init_func(INIT).keep_init_func(false);
     let (context, instrumented) = wizer.instrument(wasm).map_err(plain)?;
@@ -187,14 +189,19 @@ fn copy_python(from: &Path, to: &Path) -> Result<()> {
 }
 
 /// WASI with nothing of this machine in it: the same image comes out wherever it is made.
-fn boot_wasi(boot: &Path, messages: MemoryOutputPipe) -> wasmtime::Result<WasiP1Ctx> {
+fn boot_wasi(
+    boot: &Path,
+    work: &Path,
+    messages: MemoryOutputPipe,
+) -> wasmtime::Result<WasiP1Ctx> {
     let mut wasi = WasiCtxBuilder::new();
     wasi.stdout(messages.clone())
         .stderr(messages)
         .wall_clock(StoppedClock)
         .monotonic_clock(StoppedClock)
         .secure_random(Deterministic::new((0..=255).collect()))
-        .preopened_dir(boot, "/boot", FsPerms::ReadOnly)?;
+        .preopened_dir(boot, "/boot", FsPerms::ReadOnly)?
+        .preopened_dir(work, "/work", FsPerms::ReadOnly)?;
     Ok(wasi.build_p1())
 }
 

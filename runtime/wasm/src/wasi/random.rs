@@ -3,7 +3,6 @@
 use std::fmt;
 
 use blake3::{Hasher, OutputReader};
-use rustix::rand::{GetRandomFlags, getrandom};
 
 use super::errno::{Answer, Errno};
 use super::memory;
@@ -48,16 +47,7 @@ impl Random {
     fn fill(&mut self, into: &mut [u8]) -> Answer {
         match self {
             Self::Stream(stream) => stream.fill(into),
-            Self::System => {
-                let mut done = 0;
-                while let Some(rest) = into.get_mut(done..).filter(|rest| !rest.is_empty()) {
-                    match getrandom(rest, GetRandomFlags::empty()) {
-                        Ok(count) if count > 0 => done += count,
-                        Err(rustix::io::Errno::INTR) => {}
-                        Ok(_) | Err(_) => return Err(Errno::IO.into()),
-                    }
-                }
-            }
+            Self::System => getrandom::fill(into).map_err(|_| Errno::IO)?,
         }
         Ok(())
     }

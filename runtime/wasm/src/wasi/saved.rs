@@ -42,7 +42,7 @@ impl Wasi {
     pub(crate) fn longest_saved(limits: &Limits) -> u64 {
         let entries = limits.vfs_entries.saturating_add(2 * MOST_DESCRIPTORS as u64);
         let names = entries.saturating_mul(PER_ENTRY + LONGEST_NAME as u64);
-        // A chunk of content has 16 bytes of its own, and may hold a single byte.
+        // Each chunk of 64 KiB has 16 bytes of its own.
         limits.vfs_bytes.saturating_add(limits.vfs_bytes / 4096).saturating_add(names)
     }
 }
