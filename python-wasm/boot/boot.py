@@ -3,6 +3,7 @@
 Runs once, while the image is made, with `/boot` open. There are this file, `stdlib.bin` (the
 standard library and the time zones, compiled), `lib/encodings`, and the packages `pcm_guest` and
 `pcm_wasm` as source. Afterwards the interpreter needs no file system: modules come from memory.
+A session's own files are in `/work`, which is an empty folder here.
 The C glue takes `run` and `OutputLimitError` from this module's names.
 
 Only built-in and frozen modules can be imported until the importer is in place.
@@ -36,5 +37,9 @@ for package in PACKAGES:
 importer = type(sys)("pcm_wasm.importer")
 exec(marshal.loads(modules["pcm_wasm.importer"][1]), importer.__dict__)
 importer.install(modules, data)
+
+# The C library remembers the one, `os` the other; sessions have no environment besides.
+os.chdir("/work")
+os.environ["HOME"] = "/work"
 
 from pcm_wasm.session import OutputLimitError, run  # noqa: E402, F401

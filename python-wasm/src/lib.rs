@@ -14,4 +14,7 @@ mod snapshot;
 
 pub use engine::{Metering, engine_config};
 pub use inputs::{Inputs, cache_root};
-pub use snapshot::{Compiled, ImageInfo, SNAPSHOT_FILE, Signals, build_image, variant_file};
+pub use snapshot::{
+    CODE_FILE, Compiled, ImageInfo, Packed, SNAPSHOT_FILE, Signals, build_image, image_of_session,
+    variant_file,
+};

@@ -19,6 +19,8 @@ use crate::inputs::Inputs;
 
 /// The function of the module that boots Python.
 const INIT: &str = "pcm_init";
+/// The function of the module that prepares a further snapshot.
+const FREEZE: &str = "pcm_freeze";
 /// Compiled code must run on every machine of the architecture, not only on the one that made it.
 const TARGET: &str = env!("PCM_TARGET");
 /// A tenth larger than the best ratio, in a tenth of its time; unpacking costs the same.
@@ -74,24 +76,21 @@ pub fn variant_file(metering: Metering) -> &'static str {
 /// The snapshot before it is compiled, for whoever compiles it in another way.
 pub const SNAPSHOT_FILE: &str = "python.wasm.zst";
 
+/// The snapshot without its memory, for images of sessions.
+pub const CODE_FILE: &str = "code.wasm.zst";
+
 /// Makes the image and puts it into its folder of the cache.
 pub async fn build_image(inputs: &Inputs, progress: impl Fn(&str)) -> Result<ImageInfo> {
     let python = read(&inputs.python.join("python.wasm"))?;
     let boot = boot_folder(inputs)?;
     progress("snapshot");
     let (snapshot, signals) = snapshot(&python, boot.path()).await?;
-    let mut files = BTreeMap::from([(SNAPSHOT_FILE, compress(&snapshot)?)]);
-    let mut variants = BTreeMap::new();
-    for metering in Metering::ALL {
-        progress(match metering {
-            Metering::Epochs => "compile",
-            Metering::Fuel => "compile, with fuel",
-        });
-        let compiled = compile(&snapshot, metering)?;
-        files.insert(variant_file(metering), compress(&compiled)?);
-        let (blake3, size) = (hash(&compiled), compiled.len() as u64);
-        variants.insert(metering, Compiled { blake3, size });
-    }
+    let mut files = BTreeMap::from([
+        (SNAPSHOT_FILE, compress(&snapshot)?),
+        (CODE_FILE, compress(&with_memory(&snapshot, &vec![0; 1 << 16], 0).await?)?),
+    ]);
+    let (variants, packed) = compile_all(&snapshot, progress)?;
+    files.extend(packed.into_iter().map(|(metering, packed)| (variant_file(metering), packed)));
     let info = ImageInfo {
         snapshot: hash(&snapshot),
         python: python_version(&snapshot).unwrap_or_else(|| "unknown".to_owned()),
@@ -103,6 +102,66 @@ pub async fn build_image(inputs: &Inputs, progress: impl Fn(&str)) -> Result<Ima
     Ok(info)
 }
 
+/// Compressed modules.
+pub type Packed = BTreeMap<Metering, Vec<u8>>;
+
+/// Makes an image of a session of an image that is described by `base` and has the code `code`: the
+/// sessions of the new one begin with `memory`.
+pub async fn image_of_session(
+    base: &ImageInfo,
+    code: &[u8],
+    memory: &[u8],
+    stack_pointer: i32,
+    progress: impl Fn(&str),
+) -> Result<(ImageInfo, Packed)> {
+    let snapshot = with_memory(code, memory, stack_pointer).await?;
+    let (variants, packed) = compile_all(&snapshot, progress)?;
+    Ok((ImageInfo { snapshot: hash(&snapshot), variants, ..base.clone() }, packed))
+}
+
+fn compile_all(
+    snapshot: &[u8],
+    progress: impl Fn(&str),
+) -> Result<(BTreeMap<Metering, Compiled>, Packed)> {
+    let (mut variants, mut packed) = (BTreeMap::new(), Packed::new());
+    for metering in Metering::ALL {
+        progress(match metering {
+            Metering::Epochs => "compile",
+            Metering::Fuel => "compile, with fuel",
+        });
+        let compiled = compile(snapshot, metering)?;
+        packed.insert(metering, compress(&compiled)?);
+        let (blake3, size) = (hash(&compiled), compiled.len() as u64);
+        variants.insert(metering, Compiled { blake3, size });
+    }
+    Ok((variants, packed))
+}
+
+/// The module with other contents of its memory.
+async fn with_memory(module: &[u8], memory: &[u8], stack_pointer: i32) -> Result<Vec<u8>> {
+    let mut wizer = Wizer::new();
+    wizer.init_func(FREEZE).keep_init_func(true);
+    let (context, _) = wizer.instrument(module).map_err(plain)?;
+    wizer.snapshot(&context, &mut Held { memory, stack_pointer }).await.map_err(plain)
+}
+
+/// A state that is held in bytes.
+struct Held<'a> {
+    memory: &'a [u8],
+    stack_pointer: i32,
+}
+
+impl InstanceState for Held<'_> {
+    /// The module has one global.
+    async fn global_get(&mut self, _: &str, _: ValType) -> SnapshotVal {
+        SnapshotVal::I32(self.stack_pointer)
+    }
+
+    async fn memory_contents(&mut self, _: &str, contents: impl FnOnce(&[u8]) + Send) {
+        contents(self.memory);
+    }
+}
+
 fn hash(content: &[u8]) -> String {
     blake3::hash(content).to_hex().to_string()
 }
@@ -111,13 +170,15 @@ fn compress(content: &[u8]) -> Result<Vec<u8>> {
     Ok(zstd::encode_all(content, COMPRESSION_LEVEL)?)
 }
 
-/// Boots Python in `wasm` with `boot` shown to it as `/boot`, and gives the module whose memory is
-/// what the boot left.
+/// Boots Python in `wasm` with `boot` shown to it as `/boot`, and an empty folder as its working
+/// folder, and gives the module whose memory is what the boot left.
 async fn snapshot(wasm: &[u8], boot: &Path) -> Result<(Vec<u8>, Signals)> {
     let mut config = engine_config(Metering::Epochs);
     let engine = Engine::new(config.epoch_interruption(false)).map_err(plain)?;
     let messages = MemoryOutputPipe::new(MAX_BOOT_MESSAGES);
-    let mut store = Store::new(&engine, boot_wasi(boot, messages.clone()).map_err(plain)?);
+    let work = tempfile::tempdir()?;
+    let context = boot_wasi(boot, work.path(), messages.clone()).map_err(plain)?;
+    let mut store = Store::new(&engine, context);
     let mut wizer = Wizer::new();
     wizer.init_func(INIT).keep_init_func(false);
     let (context, instrumented) = wizer.instrument(wasm).map_err(plain)?;
@@ -187,14 +248,15 @@ fn copy_python(from: &Path, to: &Path) -> Result<()> {
 }
 
 /// WASI with nothing of this machine in it: the same image comes out wherever it is made.
-fn boot_wasi(boot: &Path, messages: MemoryOutputPipe) -> wasmtime::Result<WasiP1Ctx> {
+fn boot_wasi(boot: &Path, work: &Path, messages: MemoryOutputPipe) -> wasmtime::Result<WasiP1Ctx> {
     let mut wasi = WasiCtxBuilder::new();
     wasi.stdout(messages.clone())
         .stderr(messages)
         .wall_clock(StoppedClock)
         .monotonic_clock(StoppedClock)
         .secure_random(Deterministic::new((0..=255).collect()))
-        .preopened_dir(boot, "/boot", FsPerms::ReadOnly)?;
+        .preopened_dir(boot, "/boot", FsPerms::ReadOnly)?
+        .preopened_dir(work, "/work", FsPerms::ReadOnly)?;
     Ok(wasi.build_p1())
 }
 

@@ -7,10 +7,10 @@ use std::time::Duration;
 use pcm_python_wasm::Signals;
 use pcm_runtime_guest::Stop;
 use wasmtime::{Caller, Linker, Memory, Result, StoreLimits, bail};
-use wasmtime_wasi::p1::{self, WasiP1Ctx};
 
 use crate::calls::{Active, Refused};
 use crate::control::{Control, Step};
+use crate::wasi::{self, Wasi};
 use crate::{hashes, signals};
 
 /// What the guest gets in place of a length when its wait was cut short by an interrupt.
@@ -19,7 +19,7 @@ const LONGEST_WAIT: Duration = Duration::from_hours(1);
 
 /// What the host keeps for one instance.
 pub(crate) struct GuestState {
-    pub(crate) wasi: WasiP1Ctx,
+    pub(crate) wasi: Wasi,
     pub(crate) limiter: StoreLimits,
     pub(crate) memory: Option<Memory>,
     pub(crate) signals: Signals,
@@ -30,7 +30,7 @@ pub(crate) type Guest<'a> = Caller<'a, GuestState>;
 
 /// Defines WASI and the functions of module `pcm`.
 pub(crate) fn define(linker: &mut Linker<GuestState>) -> Result<()> {
-    p1::add_to_linker_async(linker, |state: &mut GuestState| &mut state.wasi)?;
+    wasi::define(linker)?;
     linker.func_wrap_async("pcm", "call", |guest: Guest<'_>, (at, length): (i32, i32)| {
         Box::new(call(guest, at, length))
     })?;

@@ -17,7 +17,7 @@ use crate::imports::GuestState;
 use crate::pages::{self, Image, Pages};
 use crate::signals;
 use crate::tracking::Tracker;
-use crate::wasi::{self, CurrentRun};
+use crate::wasi::Wasi;
 
 /// Of one step of wasm memory.
 pub(crate) const WASM_PAGE: u64 = 64 << 10;
@@ -32,7 +32,6 @@ pub(crate) struct Instance {
     memory: Memory,
     buffer: TypedFunc<i32, i32>,
     run: TypedFunc<(i32, i32), i64>,
-    current: CurrentRun,
     metering: Metering,
     place: Place,
     /// Whether other sessions are or were in the state that this one is in: then the next run must
@@ -60,12 +59,13 @@ pub(crate) struct Place {
 }
 
 /// All that an interpreter is between two runs, apart from where it lies.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct State {
     /// In steps of [`WASM_PAGE`].
     pub(crate) memory_size: u64,
     pub(crate) pages: Pages,
     pub(crate) place: Place,
+    pub(crate) wasi: Wasi,
 }
 
 /// One run, as the guest is told of it.
@@ -85,9 +85,8 @@ impl Instance {
         signals: Signals,
         config: &SandboxConfig,
     ) -> Result<Self> {
-        let current = CurrentRun::default();
         let state = GuestState {
-            wasi: wasi::context(&current),
+            wasi: Wasi::new(config)?,
             limiter: limiter(&config.limits),
             memory: None,
             signals,
@@ -121,18 +120,7 @@ impl Instance {
         let run = instance.get_typed_func(&mut store, "pcm_run")?;
         let place = Place::default();
         let (tracker, last) = (None, None);
-        Ok(Self {
-            tracker,
-            last,
-            store,
-            memory,
-            buffer,
-            run,
-            current,
-            metering,
-            place,
-            shared: true,
-        })
+        Ok(Self { tracker, last, store, memory, buffer, run, metering, place, shared: true })
     }
 
     /// Runs code and gives the guest's outcome. After an error, or when the future was dropped, the
@@ -143,8 +131,7 @@ impl Instance {
         let options = RunOptions::new(run.limits(), repr, std::mem::take(&mut self.shared));
         let options = options.encode();
         self.store.data_mut().limiter = limiter(run.limits());
-        self.store.data_mut().active = Some(Active::new(Arc::clone(&run), control));
-        self.current.set(Some(run));
+        self.store.data_mut().active = Some(Active::new(run, control));
         self.store.set_epoch_deadline(1);
         self.send(&options, source).await?;
         if self.metering == Metering::Fuel {
@@ -153,8 +140,16 @@ impl Instance {
         let lengths = (i32::try_from(options.len())?, i32::try_from(source.len())?);
         let outcome = self.run.call_async(&mut self.store, lengths).await?;
         self.store.data_mut().active = None;
-        self.current.set(None);
         self.outcome(outcome, longest)
+    }
+
+    /// Its files, clocks and streams.
+    pub(crate) fn wasi(&self) -> &Wasi {
+        &self.store.data().wasi
+    }
+
+    pub(crate) fn wasi_mut(&mut self) -> &mut Wasi {
+        &mut self.store.data_mut().wasi
     }
 
     /// What is left of the last run's fuel.
@@ -193,8 +188,8 @@ impl Instance {
                 Pages::of(memory, image, last)?
             }
         };
-        let memory_size = self.memory.size(&self.store);
-        let state = Arc::new(State { memory_size, pages, place: self.place });
+        let (memory_size, wasi) = (self.memory.size(&self.store), self.wasi().fork());
+        let state = Arc::new(State { memory_size, pages, place: self.place, wasi });
         self.last = Some(Arc::clone(&state));
         Ok(state)
     }
@@ -207,6 +202,7 @@ impl Instance {
         }
         self.last = Some(Arc::clone(state));
         self.place = state.place;
+        *self.wasi_mut() = state.wasi.fork();
         Ok(())
     }
 
@@ -216,6 +212,7 @@ impl Instance {
         let from = other.memory.data(&other.store);
         pages::copy(from, image, self.memory.data_mut(&mut self.store))?;
         self.place = other.place;
+        *self.wasi_mut() = other.wasi().fork();
         Ok(())
     }
 

@@ -10,10 +10,10 @@ use pcm_runtime_api::{
     Capability, CheckpointId, ErrorKind, ExecutionError, ExecutionResult, Executor, ExecutorError,
     HostPort, Limits, NoHost, RunRequest, SandboxConfig, SessionState,
 };
+use pcm_runtime_files::FilesError;
 use pcm_runtime_guest::{Ending, Measured, Run, Stop};
 use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncGuard};
 use wasmtime::{Error, Trap};
-use wasmtime_wasi::I32Exit;
 
 use crate::control::Control;
 use crate::engine::WasmEngine;
@@ -21,6 +21,7 @@ use crate::instance::{Assignment, Instance, State};
 use crate::pages::Image;
 use crate::saved;
 use crate::session::Session;
+use crate::wasi::{Exited, Wasi};
 
 const BACKEND: &str = "wasm";
 
@@ -120,11 +121,15 @@ impl WasmSandbox {
 
     /// The state of the session now.
     async fn state(&self, session: &mut Session) -> Result<Arc<State>, ExecutorError> {
-        if session.instance.is_none() {
-            let metering = self.metering(&self.config.limits);
-            session.instance = Some(self.interpreter(session, metering).await?);
-        }
+        self.wasi(session).await?;
         session.state(&self.image().await?).map_err(startup)
+    }
+
+    /// The files of the session, whose interpreter is made if it is missing.
+    async fn wasi<'a>(&self, session: &'a mut Session) -> Result<&'a mut Wasi, ExecutorError> {
+        let metering = self.metering(&self.config.limits);
+        let instance = self.interpreter(session, metering).await?;
+        Ok(session.instance.insert(instance).wasi_mut())
     }
 
     /// Runs under `limits`, on the session's interpreter.
@@ -172,6 +177,7 @@ impl WasmSandbox {
         fuel: u64,
     ) -> (ExecutionResult, Option<Instance>) {
         let control = Arc::new(Control::new(run.limits()));
+        let files = instance.wasi().files.clone();
         *self.running() = Some(Arc::clone(&control));
         let ending = {
             let _ticking = self.engine.ticking(instance.metering());
@@ -198,8 +204,11 @@ impl WasmSandbox {
             memory_bytes: instance.memory_bytes(),
             fuel: instance.fuel().map(|left| fuel.saturating_sub(left)),
         };
-        let result = run.finish(BACKEND, ending, measured);
+        let mut result = run.finish(BACKEND, ending, measured);
         let kept = (result.session == SessionState::Kept).then_some(instance);
+        if let Some(instance) = &kept {
+            result.files = instance.wasi().files.changes_since(&files);
+        }
         (result, kept)
     }
 }
@@ -222,6 +231,7 @@ impl Executor for WasmSandbox {
             Capability::Interrupt,
             Capability::Streaming,
             Capability::Snapshot,
+            Capability::Files,
         ]
     }
 
@@ -288,15 +298,13 @@ impl Executor for WasmSandbox {
     async fn save(&self, key: &[u8; 32]) -> Result<Vec<u8>, ExecutorError> {
         let mut session = self.open().await?;
         let state = self.state(&mut session).await?;
-        saved::encode(&state, &[], self.engine.origin(), key).map_err(startup)
+        saved::encode(&state, self.engine.origin(), key).map_err(startup)
     }
 
     async fn load(&self, saved: &[u8], key: &[u8; 32]) -> Result<(), ExecutorError> {
         let mut session = self.open().await?;
-        let (limits, here) = (&self.config.limits, self.engine.origin());
-        let (state, _files) =
-            saved::decode(saved, key, &here, limits.memory_bytes, limits.vfs_bytes)
-                .map_err(|refused| ExecutorError::BadState(refused.to_string()))?;
+        let state = saved::decode(saved, key, &self.engine.origin(), &self.config)
+            .map_err(|refused| ExecutorError::BadState(refused.to_string()))?;
         session.forget();
         self.put(&mut session, &Arc::new(state)).await
     }
@@ -311,6 +319,18 @@ impl Executor for WasmSandbox {
             None => return Err(ExecutorError::unsupported(BACKEND, Capability::Fuel)),
         }
         Ok(())
+    }
+
+    async fn put_file(&self, path: &str, content: Vec<u8>) -> Result<(), ExecutorError> {
+        let mut session = self.open().await?;
+        let wasi = self.wasi(&mut session).await?;
+        let now = wasi.now();
+        wasi.files.put(path, &content, now).map_err(bad_file)
+    }
+
+    async fn get_file(&self, path: &str, longest: u64) -> Result<Vec<u8>, ExecutorError> {
+        let mut session = self.open().await?;
+        self.wasi(&mut session).await?.files.get(path, longest).map_err(bad_file)
     }
 
     async fn close(&self) {
@@ -330,6 +350,17 @@ impl fmt::Debug for WasmSandbox {
             .field("closed", &self.closed)
             .finish_non_exhaustive()
     }
+}
+
+fn bad_file(error: FilesError) -> ExecutorError {
+    let (path, reason) = match error {
+        FilesError::File { path, reason } => (path, reason.to_string()),
+        FilesError::TooLong { path, bytes, longest } => {
+            (path, format!("it has {bytes} bytes, {longest} are taken"))
+        }
+        other => (String::new(), other.to_string()),
+    };
+    ExecutorError::File { path, reason }
 }
 
 fn startup(reason: impl fmt::Display) -> ExecutorError {
@@ -361,7 +392,7 @@ fn ending(error: &Error) -> Ending {
     if let Some(stop) = error.downcast_ref::<Stop>() {
         return Ending::Stopped(*stop);
     }
-    if let Some(I32Exit(status)) = error.downcast_ref::<I32Exit>() {
+    if let Some(Exited(status)) = error.downcast_ref::<Exited>() {
         return Ending::Crashed(format!("the code ended the interpreter with status {status}"));
     }
     let what = match error.downcast_ref::<Trap>() {

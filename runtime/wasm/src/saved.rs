@@ -8,10 +8,13 @@
 use std::io::Read;
 use std::sync::Arc;
 
+use pcm_runtime_api::SandboxConfig;
+use pcm_runtime_files::FilesError;
 use serde::{Deserialize, Serialize};
 
 use crate::instance::{Place, State, WASM_PAGE};
 use crate::pages::{PAGE, Pages};
+use crate::wasi::Wasi;
 
 const MAGIC: &[u8; 12] = b"pcm-session\n";
 const VERSION: u32 = 1;
@@ -47,6 +50,8 @@ pub(crate) enum Refused {
     TooLarge(u64, u64),
     #[error("it is damaged: {0}")]
     Damaged(&'static str),
+    #[error(transparent)]
+    Files(#[from] FilesError),
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -59,14 +64,10 @@ struct Description {
     files: u64,
 }
 
-/// The bytes of a state; `files` is what the session's file system says of itself.
-pub(crate) fn encode(
-    state: &State,
-    files: &[u8],
-    origin: Origin,
-    key: &[u8; 32],
-) -> std::io::Result<Vec<u8>> {
+/// The bytes of a state.
+pub(crate) fn encode(state: &State, origin: Origin, key: &[u8; 32]) -> std::io::Result<Vec<u8>> {
     let pages = state.pages.iter();
+    let files = state.wasi.to_bytes();
     let description = serde_json::to_vec(&Description {
         origin,
         memory_size: state.memory_size,
@@ -90,15 +91,13 @@ pub(crate) fn encode(
     Ok(saved)
 }
 
-/// The state of these bytes and its files, for a session that may have `most_memory` and whose files
-/// take at most `most_files` bytes.
+/// The state of these bytes, for a session with these settings.
 pub(crate) fn decode(
     saved: &[u8],
     key: &[u8; 32],
     here: &Origin,
-    most_memory: u64,
-    most_files: u64,
-) -> Result<(State, Vec<u8>), Refused> {
+    config: &SandboxConfig,
+) -> Result<State, Refused> {
     let rest = saved.strip_prefix(MAGIC).ok_or(Refused::NotOne)?;
     let (version, rest) = rest.split_first_chunk().ok_or(Refused::NotOne)?;
     let version = u32::from_le_bytes(*version);
@@ -113,8 +112,9 @@ pub(crate) fn decode(
     let mut body =
         zstd::Decoder::new(packed).map_err(|_| Refused::Damaged("it does not unpack"))?;
     let description = read_description(&mut body)?;
-    check(&description, here, most_memory, most_files)?;
-    read_state(&mut body, &description)
+    let most_files = Wasi::longest_saved(&config.limits);
+    check(&description, here, config.limits.memory_bytes, most_files)?;
+    read_state(&mut body, &description, config)
 }
 
 fn check(
@@ -152,7 +152,11 @@ fn read_description(body: &mut impl Read) -> Result<Description, Refused> {
         .map_err(|_| Refused::Damaged("its description cannot be read"))
 }
 
-fn read_state(body: &mut impl Read, about: &Description) -> Result<(State, Vec<u8>), Refused> {
+fn read_state(
+    body: &mut impl Read,
+    about: &Description,
+    config: &SandboxConfig,
+) -> Result<State, Refused> {
     let numbers = read_bytes(body, about.pages as usize * 4)?;
     let mut pages = Vec::with_capacity(about.pages as usize);
     for number in numbers.as_chunks().0 {
@@ -160,9 +164,9 @@ fn read_state(body: &mut impl Read, about: &Description) -> Result<(State, Vec<u
     }
     let pages = Pages::from_saved(pages).ok_or(Refused::Damaged("its pages are not in order"))?;
     let length = usize::try_from(about.files).map_err(|_| Refused::Damaged("its files"))?;
-    let files = read_bytes(body, length)?;
+    let wasi = Wasi::from_bytes(&read_bytes(body, length)?, config)?;
     let place = Place { at: about.buffer_at, size: about.buffer_size };
-    Ok((State { memory_size: about.memory_size, pages, place }, files))
+    Ok(State { memory_size: about.memory_size, pages, place, wasi })
 }
 
 fn read_array<const LENGTH: usize>(from: &mut impl Read) -> Result<[u8; LENGTH], Refused> {

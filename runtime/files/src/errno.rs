@@ -1,0 +1,102 @@
+//! What sandboxed code is told when something does not work.
+
+use std::io;
+
+use rustix::io::Errno as System;
+
+/// Why an operation was refused, and nothing more: no path, no text of the host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum Errno {
+    /// EACCES: what a mount does not allow.
+    #[error("permission denied")]
+    Access,
+    /// EBADF.
+    #[error("bad file descriptor")]
+    BadDescriptor,
+    /// EBUSY: a mount point, or a folder above one.
+    #[error("it is in use")]
+    Busy,
+    /// EXDEV.
+    #[error("it cannot be moved between mounts")]
+    CrossDevice,
+    /// EEXIST.
+    #[error("it exists")]
+    Exists,
+    /// EFBIG: past the largest offset there is.
+    #[error("the file is too large")]
+    FileTooLarge,
+    /// EINVAL.
+    #[error("invalid argument")]
+    Invalid,
+    /// EIO: the host's own trouble.
+    #[error("input or output error")]
+    Io,
+    /// EISDIR.
+    #[error("it is a folder")]
+    IsFolder,
+    /// ELOOP.
+    #[error("too many symbolic links")]
+    Loop,
+    /// ENAMETOOLONG: a name, a path, or a path with too many folders in it.
+    #[error("the path is too long or too deep")]
+    NameTooLong,
+    /// ENOSPC: the quota of bytes or of entries.
+    #[error("no space is left")]
+    NoSpace,
+    /// ENOTEMPTY.
+    #[error("the folder is not empty")]
+    NotEmpty,
+    /// ENOTDIR.
+    #[error("it is not a folder")]
+    NotFolder,
+    /// ENOENT.
+    #[error("no such file or folder")]
+    NotFound,
+    /// EPERM: what nobody may do here.
+    #[error("operation not permitted")]
+    NotPermitted,
+    /// EROFS.
+    #[error("it is mounted read-only")]
+    ReadOnly,
+    /// EMFILE.
+    #[error("too many files are open")]
+    TooManyOpen,
+}
+
+impl From<System> for Errno {
+    fn from(error: System) -> Self {
+        match error {
+            System::ACCESS => Self::Access,
+            System::BUSY | System::TXTBSY => Self::Busy,
+            System::XDEV => Self::CrossDevice,
+            System::EXIST => Self::Exists,
+            System::FBIG | System::OVERFLOW => Self::FileTooLarge,
+            System::INVAL => Self::Invalid,
+            System::ISDIR => Self::IsFolder,
+            System::LOOP => Self::Loop,
+            System::NAMETOOLONG => Self::NameTooLong,
+            System::NOSPC | System::DQUOT => Self::NoSpace,
+            System::NOTEMPTY => Self::NotEmpty,
+            System::NOTDIR => Self::NotFolder,
+            System::NOENT => Self::NotFound,
+            System::PERM => Self::NotPermitted,
+            System::ROFS => Self::ReadOnly,
+            System::MFILE | System::NFILE => Self::TooManyOpen,
+            // The other end of a pipe, a device without a driver: neither can be opened.
+            System::NXIO | System::NODEV => Self::Access,
+            _ => Self::Io,
+        }
+    }
+}
+
+impl From<io::Error> for Errno {
+    fn from(error: io::Error) -> Self {
+        match (System::from_io_error(&error), error.kind()) {
+            (Some(system), _) => system.into(),
+            // How cap-std refuses a path that leaves its folder.
+            (None, io::ErrorKind::PermissionDenied) => Self::Access,
+            (None, _) => Self::Io,
+        }
+    }
+}
