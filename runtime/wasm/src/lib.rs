@@ -4,9 +4,9 @@
 //! pool of places for instances. A [`WasmSandbox`] is one session: an instance of the image, in which
 //! `pcm_guest` runs. In: a run request. Out: its result, and calls to the session's port.
 //!
-//! The wall is the linear memory and the imports in `imports.rs`; there is no other way out. The
-//! instance has no files and no network. Everything about evaluation lives in `pcm_guest`, everything
-//! about output, calls and results in `runtime/guest`.
+//! The wall is the linear memory and the imports in `imports.rs` and `wasi/`; there is no other way
+//! out. The instance has no network, and the files of `runtime/files`. Everything about evaluation
+//! lives in `pcm_guest`, everything about output, calls and results in `runtime/guest`.
 //!
 //! What must never live here: tools, storage, policy. The port has them.
 
