@@ -29,7 +29,6 @@ def compile_all(folder: str) -> dict[str, int]:
                 doraise=True,
                 optimize=0,
                 invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
-                quiet=2,
             )
             compiled += 1
         except (py_compile.PyCompileError, RecursionError, MemoryError):

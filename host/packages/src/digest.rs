@@ -45,7 +45,8 @@ impl FromStr for Digest {
         }
         let mut digest = [0; 32];
         for (byte, at) in digest.iter_mut().zip((0..).step_by(2)) {
-            *byte = u8::from_str_radix(&text[at..at + 2], 16).map_err(|_| NotADigest)?;
+            let digits = text.get(at..at + 2).ok_or(NotADigest)?;
+            *byte = u8::from_str_radix(digits, 16).map_err(|_| NotADigest)?;
         }
         Ok(Self(digest))
     }

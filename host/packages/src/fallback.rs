@@ -6,7 +6,7 @@
 //!
 //! A package belongs here when its newest wheels were looked at and used without their libraries, and
 //! when it has no pure wheel. Many that had none have one by now (multidict, frozenlist, propcache,
-//! yarl, wrapt, SQLAlchemy, charset-normalizer, aiohttp, coverage, protobuf): they need no line.
+//! yarl, wrapt, `SQLAlchemy`, charset-normalizer, aiohttp, coverage, protobuf): they need no line.
 
 /// The packages, by their normalised names.
 const FALLBACKS: [&str; 9] = [

@@ -49,16 +49,15 @@ impl WheelName {
     /// Reads `name-version[-build]-python-abi-platform.whl`.
     pub(crate) fn parse(file: &str) -> Option<Self> {
         let parts: Vec<&str> = file.strip_suffix(".whl")?.split('-').collect();
-        let (name, version, python, abi, platform) = match parts.as_slice() {
-            [name, version, python, abi, platform] | [name, version, _, python, abi, platform] => {
-                (name, version, python, abi, platform)
-            }
-            _ => return None,
+        let ([name, version, python, abi, platform] | [name, version, _, python, abi, platform]) =
+            parts.as_slice()
+        else {
+            return None;
         };
         let is_tag = |tag: &str| {
             !tag.is_empty() && tag.bytes().all(|b| b.is_ascii_alphanumeric() || b"._".contains(&b))
         };
-        if !is_version(version) || !parts[2..].iter().all(|tag| is_tag(tag)) {
+        if !is_version(version) || !parts.iter().skip(2).all(|tag| is_tag(tag)) {
             return None;
         }
         let has = |tags: &str, wanted: &dyn Fn(&str) -> bool| tags.split('.').any(wanted);

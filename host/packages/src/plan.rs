@@ -1,10 +1,10 @@
 //! From requirements to wheels that a sandbox can load.
 //!
 //! The resolver is asked twice. First for wheels of any kind: that tells whether the request can be
-//! satisfied at all, and which packages would be native. Then, if some are, for pure wheels alone,
+//! satisfied at all, and which packages would be native. Then, if need be, for pure wheels alone,
 //! beside which lie those that we can make pure ([`fallback`](crate::fallback)). It steps back to
 //! older versions where newer ones are native; asked only once, it would also step back from a
-//! package that needs, say, MarkupSafe, to a version from before it did.
+//! package that needs, say, `MarkupSafe`, to a version from before it did.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -34,17 +34,17 @@ impl Planner<'_> {
         let lines: Vec<String> = requirements.iter().map(ToString::to_string).collect();
         let any = self.ask(&lines, Wheels::Native, None).await;
         let any = any.map_err(|error| self.error(&lines, error))?;
-        if any.iter().all(|choice| choice.wheel.is_pure()) {
+        if any.iter().all(|choice| choice.wheel.is_pure()) && self.resolver.has_one_target() {
             return Ok(any);
         }
-        let links = self.made_pure(&any).await?;
-        match self.ask(&lines, Wheels::Pure, links.as_deref()).await {
+        let extra = self.made_pure(&any).await?;
+        match self.ask(&lines, Wheels::Pure, extra.as_deref()).await {
             Ok(pure) => {
                 self.tell_of_older(&any, &pure);
                 Ok(pure)
             }
             Err(NoChoice::Unsatisfiable(output)) => {
-                let native = self.native_for(&lines, &any, links.as_deref()).await;
+                let native = self.native_for(&lines, &any, extra.as_deref()).await;
                 match have(&native) {
                     Some(packages) => {
                         Err(PackagesError::Native { requested: lines.join(", "), packages })
@@ -60,9 +60,9 @@ impl Planner<'_> {
         &self,
         lines: &[String],
         wheels: Wheels,
-        links: Option<&Path>,
+        extra: Option<&Path>,
     ) -> Result<Vec<Choice>, NoChoice> {
-        self.resolver.choose(lines, wheels, links, self.folder).await
+        self.resolver.choose(lines, wheels, extra, self.folder).await
     }
 
     /// A folder with pure wheels made of those native ones that work without their native parts.
@@ -82,19 +82,19 @@ impl Planner<'_> {
             .collect();
         for (choice, fetched) in self.fetch(&missing, Wheels::Native).await? {
             (self.progress)(&format!("{}: leaving out its native parts", choice.title()));
-            let shelf = self.shelf.clone();
-            blocking(move || shelf.make_pure(&fetched, &choice)).await?;
+            let kept = self.shelf.clone();
+            blocking(move || kept.make_pure(&fetched, &choice)).await?;
         }
         let cannot = || PackagesError::cache("make a folder of wheels");
-        let links = self.folder.join("made-pure");
-        fs::create_dir(&links).map_err(cannot())?;
+        let extra = self.folder.join("made-pure");
+        fs::create_dir(&extra).map_err(cannot())?;
         for choice in native {
             if let Some(wheel) = self.shelf.made_pure(choice.sha256) {
-                fs::copy(&wheel, links.join(wheel.file_name().unwrap_or_default()))
+                fs::copy(&wheel, extra.join(wheel.file_name().unwrap_or_default()))
                     .map_err(cannot())?;
             }
         }
-        Ok(Some(links))
+        Ok(Some(extra))
     }
 
     /// Gets the wheels of the choices, wherever they are.
@@ -125,7 +125,7 @@ impl Planner<'_> {
         &self,
         lines: &[String],
         any: &[Choice],
-        links: Option<&Path>,
+        extra: Option<&Path>,
     ) -> BTreeSet<String> {
         let native = |choices: &[Choice]| -> BTreeSet<String> {
             choices
@@ -139,7 +139,7 @@ impl Planner<'_> {
         let mut found = BTreeSet::new();
         for line in lines.iter().filter(|_| lines.len() > 1) {
             let line = std::slice::from_ref(line);
-            if let Err(NoChoice::Unsatisfiable(_)) = self.ask(line, Wheels::Pure, links).await
+            if let Err(NoChoice::Unsatisfiable(_)) = self.ask(line, Wheels::Pure, extra).await
                 && let Ok(any) = self.ask(line, Wheels::Native, None).await
             {
                 found.extend(native(&any));

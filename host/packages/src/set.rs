@@ -95,7 +95,8 @@ pub(crate) async fn make(
     let distributions = distributions(&wheels);
     let copied = folder.clone();
     let files = blocking(move || merge(&wheels, &copied)).await?;
-    let sources = files.keys().filter(|path| path.ends_with(".py")).count();
+    let is_source = |path: &&String| Path::new(path).extension().is_some_and(|end| end == "py");
+    let sources = files.keys().filter(is_source).count();
     if sources > 0 {
         progress(&format!("compiling {sources} files"));
         let Compiled { skipped, .. } = compiler.compile(&folder).await?;

@@ -139,8 +139,8 @@ impl Store {
             }
         }
         for (choice, fetched) in planner.fetch(&missing, Wheels::Pure).await? {
-            let shelf = self.shelf.clone();
-            wheels.push(blocking(move || shelf.put(&fetched, &choice)).await?);
+            let kept = self.shelf.clone();
+            wheels.push(blocking(move || kept.put(&fetched, &choice)).await?);
         }
         Ok(wheels)
     }

@@ -72,7 +72,7 @@ fn is_host(word: &str) -> bool {
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     (parts.len() > 1 || is_number(port))
         && parts.iter().all(is_label)
-        && (is_number(port) || (parts.len() > 2 && ends_as_host && !name.ends_with(".whl")))
+        && (is_number(port) || (parts.len() > 2 && ends_as_host && parts.last() != Some(&"whl")))
 }
 
 #[cfg(test)]

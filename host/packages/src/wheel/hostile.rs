@@ -136,15 +136,15 @@ fn unpacked(bytes: &[u8], native: Native) -> Result<(Unpacked, Vec<String>), Str
 
 fn unpack_file(path: &Path, native: Native, into: &Path) -> Result<Unpacked, PackagesError> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let wheel = WheelName::parse(&name).expect("a wheel's name");
-    unpack(&Fetched::Wheel(path.to_owned()), &wheel, native, into)
+    let name = WheelName::parse(&name)
+        .ok_or_else(|| PackagesError::cache("name a wheel")(io::ErrorKind::InvalidInput.into()))?;
+    unpack(&Fetched::Wheel(path.to_owned()), &name, native, into)
 }
 
 fn refusal(members: &[Member]) -> String {
-    match unpacked(&archive(members), Native::Refuse) {
-        Ok((_, files)) => panic!("it was taken: {files:?}"),
-        Err(message) => message,
-    }
+    let result = unpacked(&archive(members), Native::Refuse);
+    assert!(result.is_err(), "it was taken: {result:?}");
+    result.err().unwrap_or_default()
 }
 
 const INFO: [&str; 3] = ["x-1.dist-info/METADATA", "x-1.dist-info/RECORD", "x-1.dist-info/WHEEL"];
@@ -352,6 +352,16 @@ fn a_wheel_of_another_name_is_refused() -> TestResult {
 }
 
 #[test]
+fn of_two_names_in_metadata_the_first_counts() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let wheel = TestWheel::new("x", "1").metadata("Name: y").metadata("Version: 2");
+    let unpacked =
+        unpack_file(&wheel.write(folder.path())?, Native::Refuse, &folder.path().join("files"))?;
+    assert_eq!((unpacked.name.as_str(), unpacked.version.as_str()), ("x", "1"));
+    Ok(())
+}
+
+#[test]
 fn native_libraries_are_refused_or_left_out() -> TestResult {
     let archive = archive(&members(&[
         ("x/__init__.py", b"1"),
@@ -392,7 +402,7 @@ fn what_was_made_pure_is_a_wheel_and_the_same_each_time() -> TestResult {
 }
 
 #[test]
-fn whatever_is_changed_in_a_wheel_nothing_gets_outside() -> TestResult {
+fn whatever_is_changed_in_a_wheel_nothing_gets_outside() {
     let archive = archive(&members(&[("x/__init__.py", b"1"), ("x/y.py", b"22")]));
     for at in 0..archive.len() {
         let mut changed = archive.clone();
@@ -400,7 +410,6 @@ fn whatever_is_changed_in_a_wheel_nothing_gets_outside() -> TestResult {
         // Taken or refused: `unpacked` looks for what is outside, and nothing may panic.
         drop(unpacked(&changed, Native::Refuse));
     }
-    Ok(())
 }
 
 /// The wheel `x-1` as `uv` would have installed it.
@@ -417,7 +426,8 @@ fn installed(folder: &Path) -> io::Result<()> {
 }
 
 fn unpack_installed(folder: &Path) -> Result<Unpacked, PackagesError> {
-    let wheel = WheelName::parse("x-1-py3-none-any.whl").expect("a wheel's name");
+    let wheel = WheelName::parse("x-1-py3-none-any.whl")
+        .ok_or_else(|| PackagesError::cache("name a wheel")(io::ErrorKind::InvalidInput.into()))?;
     unpack(&Fetched::Installed(folder.to_owned()), &wheel, Native::Refuse, &folder.join("../files"))
 }
 

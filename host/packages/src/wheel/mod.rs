@@ -64,10 +64,10 @@ pub(crate) fn unpack(
     into: &Path,
 ) -> Result<Unpacked, PackagesError> {
     let refuse = |reason| PackagesError::Wheel { wheel: wheel.to_string(), reason };
-    let unpacker = Unpacker::new(wheel.name.clone(), native, into);
+    let target = Unpacker::new(wheel.name.clone(), native, into);
     let unpacked = match fetched {
-        Fetched::Wheel(file) => archive::unpack(file, unpacker),
-        Fetched::Installed(folder) => installed::unpack(folder, unpacker),
+        Fetched::Wheel(file) => archive::unpack(file, target),
+        Fetched::Installed(folder) => installed::unpack(folder, target),
     };
     unpacked.map_err(|error| match error {
         Bad::Wheel(reason) => refuse(reason),

@@ -45,13 +45,14 @@ pub(super) fn destination<'a>(path: &'a str, info: &str) -> Destination<'a> {
     };
     let name = path.rsplit('/').next().unwrap_or(path);
     let lower = name.to_ascii_lowercase();
+    let suffix = lower.rsplit_once('.').map(|(_, suffix)| suffix);
     if is_library(&lower) {
         return Destination::Native;
     }
     let is_at_top = !path.contains('/');
     let from_installer = path.strip_prefix(info).and_then(|rest| rest.strip_prefix('/'));
-    let is_unwanted = (is_at_top && lower.ends_with(".pth")) // lines that run at every start
-        || lower.ends_with(".pyc") // would run in place of the source that a reader sees
+    let is_unwanted = (is_at_top && suffix == Some("pth")) // lines that run at every start
+        || suffix == Some("pyc") // would run in place of the source that a reader sees
         || path.split('/').any(|part| part == "__pycache__")
         || from_installer.is_some_and(|name| INSTALLERS.contains(&name));
     if is_unwanted { Destination::Nowhere } else { Destination::File(path) }

@@ -5,7 +5,6 @@
 //! says so.
 
 #[path = "../../src/wheel/testing.rs"]
-#[expect(unreachable_pub, unused, reason = "the same file is a module of the crate's own tests")]
 mod testing;
 
 mod offline;

@@ -31,7 +31,7 @@ fn message<T>(result: Result<T, PackagesError>) -> String {
 #[tokio::test]
 async fn a_request_becomes_a_folder_with_all_that_it_requires() -> TestResult {
     with_each(async |world| {
-        let world = world.offline();
+        let world = world.offline()?;
         world.add(&simple("Top", "2.0").metadata("Requires-Dist: below>=1"))?;
         world.add(&simple("top", "1.0"))?;
         world.add(&simple("below", "1.5"))?;
@@ -55,7 +55,7 @@ async fn a_request_becomes_a_folder_with_all_that_it_requires() -> TestResult {
 
 #[tokio::test]
 async fn the_second_time_nothing_is_started() -> TestResult {
-    let world = World::new(Tool::Pip)?.offline();
+    let world = World::new(Tool::Pip)?.offline()?;
     world.add(&simple("a", "1"))?;
     world.add(&simple("b", "1"))?;
     let compiler = Python::default();
@@ -70,7 +70,7 @@ async fn the_second_time_nothing_is_started() -> TestResult {
 
 #[tokio::test]
 async fn an_old_answer_is_asked_for_again_and_wheels_are_kept() -> TestResult {
-    let world = World::new(Tool::Pip)?.offline();
+    let world = World::new(Tool::Pip)?.offline()?;
     world.add(&simple("a", "1"))?;
     let first = world.resolve(&["a"]).await?;
     world.add(&simple("a", "2"))?;
@@ -86,7 +86,7 @@ async fn an_old_answer_is_asked_for_again_and_wheels_are_kept() -> TestResult {
 
 #[tokio::test]
 async fn other_indexes_have_other_answers() -> TestResult {
-    let mut world = World::new(Tool::Pip)?.offline();
+    let mut world = World::new(Tool::Pip)?.offline()?;
     world.add(&simple("a", "1"))?;
     world.resolve(&["a"]).await?;
     world.environment.push(("PIP_CONSTRAINT".into(), world.wheels().join("none").into()));
@@ -97,7 +97,7 @@ async fn other_indexes_have_other_answers() -> TestResult {
 #[tokio::test]
 async fn the_target_is_python_3_13_on_emscripten_whoever_resolves() -> TestResult {
     with_each(async |world| {
-        let world = world.offline();
+        let world = world.offline()?;
         let mut top = simple("top", "1").metadata("Requires-Python: >=3.13,<3.14");
         for (name, marker) in [
             ("new", "python_version >= '3.13'"),
@@ -119,7 +119,7 @@ async fn the_target_is_python_3_13_on_emscripten_whoever_resolves() -> TestResul
 #[tokio::test]
 async fn an_older_version_is_taken_where_the_newest_is_native() -> TestResult {
     with_each(async |world| {
-        let world = world.offline();
+        let world = world.offline()?;
         world.add(&simple("model", "2.0").metadata("Requires-Dist: model-core==2.0"))?;
         world.add(&native("model-core", "2.0"))?;
         world.add(&simple("model", "1.10"))?;
@@ -135,7 +135,7 @@ async fn an_older_version_is_taken_where_the_newest_is_native() -> TestResult {
 #[tokio::test]
 async fn what_is_native_is_named_and_nothing_else() -> TestResult {
     with_each(async |world| {
-        let world = world.offline();
+        let world = world.offline()?;
         world.add(&native("fast", "1"))?;
         world.add(&simple("frame", "1").metadata("Requires-Dist: fast"))?;
         world.add(&simple("plain", "1"))?;
@@ -163,7 +163,7 @@ fn request_sorted(request: &[&str]) -> String {
 #[tokio::test]
 async fn a_package_that_works_without_its_native_parts_loses_them() -> TestResult {
     with_each(async |world| {
-        let world = world.offline();
+        let world = world.offline()?;
         let page = simple("page", "3").metadata("Requires-Dist: MarkupSafe>=2");
         world.add(&page)?;
         world.add(&simple("page", "0.1"))?; // from before it needed the other
@@ -195,7 +195,7 @@ async fn a_package_that_works_without_its_native_parts_loses_them() -> TestResul
 #[tokio::test]
 async fn what_cannot_be_had_is_said_without_where_it_was_looked_for() -> TestResult {
     with_each(async |world| {
-        let world = world.offline();
+        let world = world.offline()?;
         world.add(&simple("a", "1"))?;
         for (request, words) in [(&["missing-thing"][..], "missing-thing"), (&["a==9"], "a==9")] {
             let message = message(world.resolve(request).await);
@@ -234,7 +234,7 @@ async fn an_index_that_does_not_answer_is_no_lack_of_versions() -> TestResult {
 #[tokio::test]
 async fn nothing_is_built_from_source() -> TestResult {
     with_each(async |world| {
-        let world = world.offline();
+        let world = world.offline()?;
         let proof = world.wheels().join("ran");
         let setup = format!("open({proof:?}, 'w').close()");
         let code = format!(
@@ -256,7 +256,7 @@ async fn nothing_is_built_from_source() -> TestResult {
 
 #[tokio::test]
 async fn two_packages_with_one_file_are_both_named() -> TestResult {
-    let world = World::new(Tool::Pip)?.offline();
+    let world = World::new(Tool::Pip)?.offline()?;
     world.add(&simple("a", "1").file("shared/data.txt", "1").file("shared/__init__.py", ""))?;
     world.add(&simple("b", "1").file("shared/data.txt", "2").file("shared/__init__.py", ""))?;
     world.add(&simple("c", "1").file("shared/__init__.py", ""))?;
@@ -272,7 +272,7 @@ async fn two_packages_with_one_file_are_both_named() -> TestResult {
 
 #[tokio::test]
 async fn a_hostile_wheel_is_named_and_leaves_nothing() -> TestResult {
-    let world = World::new(Tool::Pip)?.offline();
+    let world = World::new(Tool::Pip)?.offline()?;
     world.add(&simple("evil", "1").file("evil/_c.so", "ELF"))?;
     let message = message(world.resolve(&["evil"]).await);
     let reason = "the wheel evil-1-py3-none-any.whl is refused: it has a native library";
@@ -285,10 +285,10 @@ async fn a_hostile_wheel_is_named_and_leaves_nothing() -> TestResult {
 
 #[tokio::test]
 async fn a_set_is_compiled_and_read_only() -> TestResult {
-    let world = World::new(Tool::Pip)?.offline();
+    let world = World::new(Tool::Pip)?.offline()?;
     let wheel = simple("a", "1")
         .file("p/__init__.py", "x = 1\n")
-        .file("p/template.py", "{{ not python }}\n")
+        .file("p/template.py", "def {{ name }}():\n")
         .file("p/deep/er/m.py", "def f():\n    return 42\n");
     world.add(&wheel)?;
     let set = world.resolve(&["a"]).await?;
@@ -324,7 +324,7 @@ impl Compiler for Saboteur {
 
 #[tokio::test]
 async fn a_compiler_may_leave_bytecode_and_nothing_else() -> TestResult {
-    let world = World::new(Tool::Pip)?.offline();
+    let world = World::new(Tool::Pip)?.offline()?;
     world.add(&simple("a", "1"))?;
     let sabotages: [fn(&Path) -> std::io::Result<()>; 7] = [
         |folder| fs::write(folder.join("a.py"), "version = '9'\n"),
@@ -361,7 +361,7 @@ async fn a_compiler_may_leave_bytecode_and_nothing_else() -> TestResult {
 
 #[tokio::test]
 async fn a_damaged_set_is_made_again() -> TestResult {
-    let world = World::new(Tool::Pip)?.offline();
+    let world = World::new(Tool::Pip)?.offline()?;
     world.add(&simple("a", "1"))?;
     let set = world.resolve(&["a"]).await?;
     let file = set.folder.join("a.py");
@@ -374,7 +374,7 @@ async fn a_damaged_set_is_made_again() -> TestResult {
 
 #[tokio::test]
 async fn two_at_once_get_the_same_folder() -> TestResult {
-    let world = World::new(Tool::Pip)?.offline();
+    let world = World::new(Tool::Pip)?.offline()?;
     for name in ["a", "b", "c"] {
         world.add(&simple(name, "1"))?;
     }
@@ -397,7 +397,7 @@ async fn two_at_once_get_the_same_folder() -> TestResult {
 
 #[tokio::test]
 async fn no_packages_are_an_empty_folder() -> TestResult {
-    let world = World::new(Tool::Pip)?.offline();
+    let world = World::new(Tool::Pip)?.offline()?;
     let set = world.resolve(&[]).await?;
     assert_eq!(titles(&set), [""; 0]);
     assert_eq!(fs::read_dir(&set.folder)?.count(), 0);
@@ -406,7 +406,7 @@ async fn no_packages_are_an_empty_folder() -> TestResult {
 
 #[tokio::test]
 async fn without_a_resolver_it_is_said_what_is_needed() -> TestResult {
-    let mut world = World::new(Tool::Pip)?.offline();
+    let mut world = World::new(Tool::Pip)?.offline()?;
     let programs = tempfile::tempdir()?;
     world.environment.retain(|(name, _)| name != "PATH");
     world.environment.push(("PATH".into(), programs.path().into()));
@@ -416,7 +416,7 @@ async fn without_a_resolver_it_is_said_what_is_needed() -> TestResult {
         "packages are resolved by uv (0.8.5 or newer) or pip (22.2 or newer, of the python3 in \
          PATH), and neither is here"
     );
-    for (program, version) in [("uv", "uv 0.1.0"), ("python3", "pip 9.0.1 from here")] {
+    for (program, version) in [("uv", "uv 0.1.0"), ("python3", "pip 9.0.1")] {
         let path = programs.path().join(program);
         fs::write(&path, format!("#!/bin/sh\necho {version}\n"))?;
         fs::set_permissions(&path, fs::Permissions::from_mode(0o700))?;

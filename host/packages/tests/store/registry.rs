@@ -23,7 +23,7 @@ async fn registry_jinja2_has_its_markupsafe() -> TestResult {
         let code = "import jinja2; print(jinja2.Template('{{ x|e }}').render(x='<'))";
         assert_eq!(python(&set, code)?, "&lt;");
         let markupsafe = titles(&set).into_iter().find(|title| title.starts_with("markupsafe "));
-        assert!(markupsafe.is_some_and(|title| title >= "markupsafe 3".to_owned()));
+        assert!(markupsafe.is_some_and(|title| title.as_str() >= "markupsafe 3"));
         Ok(())
     })
     .await
@@ -75,26 +75,27 @@ async fn registry_numpy_is_native() -> TestResult {
 /// Every package that is said to work without its native parts, used without them.
 #[tokio::test]
 async fn registry_fallbacks_work() -> TestResult {
+    const USES: [(&str, &str); 9] = [
+        ("fastavro", "import fastavro; print(fastavro.parse_schema({'type': 'int'})['type'])"),
+        ("immutables", "import immutables; print(immutables.Map(a='int')['a'])"),
+        ("lazy-object-proxy", "import lazy_object_proxy as l; print(l.Proxy(lambda: 'int'))"),
+        ("markupsafe", "import markupsafe; print(markupsafe.escape('int'))"),
+        ("msgpack", "import msgpack; print(msgpack.unpackb(msgpack.packb('int')))"),
+        ("pyyaml", "import yaml; print(yaml.safe_load(yaml.safe_dump(['int']))[0])"),
+        (
+            "rapidfuzz",
+            "from rapidfuzz import process as p; print(p.extractOne('in', ['int', 'x'])[0])",
+        ),
+        (
+            "zope.interface",
+            "import zope.interface as z\nclass I(z.Interface): pass\n\
+             @z.implementer(I)\nclass A: pass\nprint('int' if I.providedBy(A()) else '')",
+        ),
+        ("zope.proxy", "import zope.proxy; print(zope.proxy.ProxyBase('int'))"),
+    ];
     with_each(async |world| {
-        for (package, code) in [
-            ("fastavro", "import fastavro; print(fastavro.parse_schema({'type': 'int'})['type'])"),
-            ("immutables", "import immutables; print(immutables.Map(a='int')['a'])"),
-            ("lazy-object-proxy", "import lazy_object_proxy as l; print(l.Proxy(lambda: 'int'))"),
-            ("markupsafe", "import markupsafe; print(markupsafe.escape('int'))"),
-            ("msgpack", "import msgpack; print(msgpack.unpackb(msgpack.packb('int')))"),
-            ("pyyaml", "import yaml; print(yaml.safe_load(yaml.safe_dump(['int']))[0])"),
-            (
-                "rapidfuzz",
-                "from rapidfuzz import process; print(process.extractOne('in', ['int', 'x'])[0])",
-            ),
-            (
-                "zope.interface",
-                "import zope.interface as z\nclass I(z.Interface): pass\n\
-                 @z.implementer(I)\nclass A: pass\nprint('int' if I.providedBy(A()) else '')",
-            ),
-            ("zope.proxy", "import zope.proxy; print(zope.proxy.ProxyBase('int'))"),
-        ] {
-            let set = world.resolve(&[package]).await?;
+        let set = world.resolve(&USES.map(|(package, _)| package)).await?;
+        for (package, code) in USES {
             assert_eq!(python(&set, code)?, "int", "{package}");
         }
         Ok(())

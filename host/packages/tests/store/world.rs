@@ -48,7 +48,6 @@ pub(crate) async fn with_each(test: impl AsyncFn(World) -> crate::TestResult) ->
 /// A store, a folder of wheels, and the environment of one resolver.
 #[derive(Debug)]
 pub(crate) struct World {
-    pub(crate) tool: Tool,
     folder: TempDir,
     pub(crate) environment: Vec<(OsString, OsString)>,
     lines: Mutex<Vec<String>>,
@@ -74,23 +73,25 @@ impl World {
         let mut environment: Vec<(OsString, OsString)> =
             env::vars_os().filter(|(name, _)| name != "PATH").collect();
         environment.push(("PATH".into(), path));
-        Ok(Self { tool, folder, environment, lines: Mutex::default() })
+        Ok(Self { folder, environment, lines: Mutex::default() })
     }
 
     /// Sees only the wheels of this world, and no index.
-    pub(crate) fn offline(mut self) -> Self {
-        let wheels = OsString::from(self.wheels());
+    pub(crate) fn offline(mut self) -> std::io::Result<Self> {
+        let wheels = self.wheels();
         let is_configuration = |name: &OsString| {
             name.to_str().is_some_and(|name| name.starts_with("PIP_") || name.starts_with("UV_"))
         };
         self.environment.retain(|(name, _)| !is_configuration(name));
-        for name in ["PIP_FIND_LINKS", "UV_FIND_LINKS"] {
-            self.environment.push((name.into(), wheels.clone()));
-        }
-        for name in ["PIP_NO_INDEX", "UV_NO_INDEX"] {
-            self.environment.push((name.into(), "1".into()));
-        }
-        self
+        let uv = self.folder.path().join("uv.toml");
+        fs::write(
+            &uv,
+            format!("no-index = true\nfind-links = [{:?}]\n", wheels.display().to_string()),
+        )?;
+        self.environment.push(("PIP_NO_INDEX".into(), "1".into()));
+        self.environment.push(("PIP_FIND_LINKS".into(), wheels.into()));
+        self.environment.push(("UV_CONFIG_FILE".into(), uv.into()));
+        Ok(self)
     }
 
     /// Where its index is.
@@ -142,7 +143,8 @@ pub(crate) fn titles(set: &PackageSet) -> Vec<String> {
 
 /// Runs Python with a set as the only packages, and gives what it printed.
 pub(crate) fn python(set: &PackageSet, code: &str) -> Result<String, Box<dyn std::error::Error>> {
-    let code = format!("import sys\nsys.path.append({:?})\n{code}", set.folder);
+    let folder = set.folder.display().to_string();
+    let code = format!("import sys\nsys.path.append({folder:?})\n{code}");
     let output = Command::new("python3").args(["-I", "-S", "-B", "-c", &code]).output()?;
     if !output.status.success() {
         return Err(String::from_utf8_lossy(&output.stderr).into());
