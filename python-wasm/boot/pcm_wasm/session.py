@@ -72,6 +72,7 @@ _port = SimpleNamespace()
 _use(RehearsalHost())
 _guest = Guest(_port)
 _guest.install()
+_guest.install_network()
 _guest.rehearse(REHEARSAL, OPTIONS)
 _use(_pcm_host)
 run = _guest.run

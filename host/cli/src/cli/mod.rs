@@ -5,10 +5,12 @@
 
 mod doctor;
 mod exit;
+mod indexes;
 mod interrupt;
 mod join;
 mod key;
 mod limits;
+mod network;
 mod output;
 mod printer;
 mod run;
