@@ -4,7 +4,9 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, ensure};
-use pcm_sandbox::{BackendKind, ExecutionResult, Limits, Session, SessionState, json};
+use pcm_sandbox::{
+    BackendKind, ExecutionResult, Limits, SandboxConfig, Session, SessionState, json,
+};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
@@ -101,18 +103,32 @@ impl Attack<'_> {
     }
 
     async fn session(&self) -> Result<Hosted> {
-        Ok(Hosted::start(self.backend, &self.limits, self.canaries.places()).await?)
+        let Header { rollback, .. } = *self.header;
+        let config = SandboxConfig { rollback, ..self.limits.clone().into() };
+        Ok(Hosted::start(self.backend, config, self.canaries.places()).await?)
     }
 
-    /// Runs a program in as many sessions as the header says, all at once.
-    async fn let_loose(&mut self, program: &str, is_last: bool, sibling: &str) -> Result<()> {
-        let mut victims = Vec::new();
-        for _ in 0..self.header.sessions {
-            let victim = self.session().await?;
-            let prepared = victim.session.run("survivor = 41").await;
-            ensure!(prepared.is_ok(), "the session does not work: {:?}", prepared.error);
+    /// As many sessions as the header says.
+    async fn victims(&self) -> Result<Vec<Hosted>> {
+        let mut victims: Vec<Hosted> = Vec::new();
+        while victims.len() < self.header.sessions {
+            let victim = match victims.first() {
+                Some(first) if self.header.forked => first.fork().await?,
+                _ => {
+                    let fresh = self.session().await?;
+                    let prepared = fresh.session.run("survivor = 41").await;
+                    ensure!(prepared.is_ok(), "a session does not work: {:?}", prepared.error);
+                    fresh
+                }
+            };
             victims.push(victim);
         }
+        Ok(victims)
+    }
+
+    /// Runs a program in all sessions at once.
+    async fn let_loose(&mut self, program: &str, is_last: bool, sibling: &str) -> Result<()> {
+        let victims = self.victims().await?;
         let start = |victim: &Hosted| {
             if let Some(after) = self.header.interrupt_after_ms {
                 interrupt_later(victim.session.clone(), Duration::from_millis(after));
@@ -254,7 +270,7 @@ struct Sibling {
 
 impl Sibling {
     async fn start(backend: BackendKind) -> Result<Self> {
-        let hosted = Hosted::start(backend, &Limits::default(), json!(null)).await?;
+        let hosted = Hosted::start(backend, SandboxConfig::default(), json!(null)).await?;
         let sibling = Self { hosted, secret: secret() };
         let code = format!("sibling_secret = {:?}", sibling.secret);
         let result = sibling.hosted.session.run(code).await;

@@ -44,9 +44,15 @@ pub struct Header {
     pub host_mib: Option<u64>,
     /// Interrupts the program after so many milliseconds.
     pub interrupt_after_ms: Option<u64>,
-    /// The number of fresh sessions that run the program at the same time.
+    /// The number of sessions that run the program at the same time.
     #[serde(default = "one")]
     pub sessions: usize,
+    /// These sessions are forks of the first one, in place of fresh ones.
+    #[serde(default)]
+    pub forked: bool,
+    /// A run that is stopped the hard way leaves its session as it was before.
+    #[serde(default)]
+    pub rollback: bool,
     /// How the results of these sessions compare.
     pub across: Option<Across>,
 }

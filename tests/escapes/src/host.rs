@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use pcm_conformance::MemoryHost;
 use pcm_sandbox::{
-    BackendKind, Error, HostCall, HostError, HostPort, Limits, Namespace, Payload, Session,
+    BackendKind, Error, HostCall, HostError, HostPort, Limits, Namespace, Payload, SandboxConfig,
+    Session,
 };
 use serde_json::{Value, json};
 
@@ -23,15 +24,22 @@ impl Hosted {
     /// Starts a session; `places` is where the canaries are.
     pub async fn start(
         backend: BackendKind,
-        limits: &Limits,
+        config: SandboxConfig,
         places: Value,
     ) -> Result<Self, Error> {
-        let host = Arc::new(Host::new(places, backend, limits.clone()));
+        let host = Arc::new(Host::new(places, backend, config.limits.clone()));
         let port = Arc::clone(&host) as Arc<dyn HostPort>;
-        let builder = Session::builder().backend(backend).limits(limits.clone()).port(port);
+        let builder = Session::builder().backend(backend).limits(config.limits).port(port);
+        let builder = if config.rollback { builder.rollback() } else { builder };
         let session = builder.start().await?;
         *host.caller() = Some(session.clone());
         Ok(Self { session, host })
+    }
+
+    /// A session in the same state, with the same host.
+    pub async fn fork(&self) -> Result<Self, Error> {
+        let session = self.session.fork().await?;
+        Ok(Self { session, host: Arc::clone(&self.host) })
     }
 }
 
@@ -86,7 +94,7 @@ impl Host {
     }
 
     async fn nest_fresh(&self, args: &Value) -> Result<Payload, HostError> {
-        let other = Hosted::start(self.backend, &self.limits, self.places.clone())
+        let other = Hosted::start(self.backend, self.limits.clone().into(), self.places.clone())
             .await
             .map_err(|error| HostError::new("RuntimeError", error.to_string()))?;
         Ok(run(&other.session, args).await)

@@ -1,6 +1,6 @@
 # about = "A task that swallows its cancellation is stopped."
 # expect = "kind:timeout"
-# session = ["reset"]
+# session = ["kept", "reset"]
 # limits.timeout_ms = 300
 import asyncio
 

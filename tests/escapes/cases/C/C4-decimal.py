@@ -1,5 +1,6 @@
 # about = "A decimal of a hundred million digits is stopped."
 # expect = ["kind:timeout", "error:MemoryError"]
+# session = ["kept", "reset"]
 # limits.timeout_ms = 300
 import decimal
 
