@@ -5,6 +5,7 @@ mod ending;
 mod exit_codes;
 mod facts;
 mod formats;
+mod image;
 mod sources;
 
 type TestResult = Result<(), Box<dyn std::error::Error>>;
