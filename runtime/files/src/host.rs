@@ -163,7 +163,7 @@ impl Files {
         let node = match access {
             MountAccess::Overlay => Node::folder(Some(lower), now),
             MountAccess::ReadOnly | MountAccess::ReadWrite => {
-                Node { times: Times::all(now), body: Body::Mount(mount) }
+                Node::new(Times::all(now), Body::Mount(mount))
             }
         };
         let ino = tree.take_number();

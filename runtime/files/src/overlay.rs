@@ -86,7 +86,7 @@ impl Files {
             Kind::File => Body::File(Content::default()),
             Kind::Link | Kind::Other => return Err(Errno::Access),
         };
-        Ok(Node { times: stat.times, body })
+        Ok(Node::new(stat.times, body))
     }
 
     /// Whether the host has something under a name that the overlay would show, if its own entry

@@ -32,6 +32,9 @@ pub(crate) struct Tree {
 
 #[derive(Debug, Clone)]
 pub(crate) struct Node {
+    /// The folder that it has its name in; the root is its own, and that of what has no name any
+    /// more says nothing.
+    pub(crate) parent: Ino,
     pub(crate) times: Times,
     pub(crate) body: Body,
 }
@@ -46,8 +49,6 @@ pub(crate) enum Body {
 
 #[derive(Debug, Clone)]
 pub(crate) struct Folder {
-    /// The folder above; the root is its own.
-    pub(crate) parent: Ino,
     pub(crate) entries: BTreeMap<Name, Entry>,
     /// The entries that have a node, in the order in which listings give them: numbers only grow,
     /// so a listing that goes on after a number misses nothing that stayed and repeats nothing.
@@ -72,8 +73,8 @@ pub(crate) enum Entry {
 }
 
 impl Folder {
-    fn new(parent: Ino, lower: Option<Lower>) -> Self {
-        Self { parent, entries: BTreeMap::new(), order: BTreeMap::new(), lower }
+    fn new(lower: Option<Lower>) -> Self {
+        Self { entries: BTreeMap::new(), order: BTreeMap::new(), lower }
     }
 
     pub(crate) fn child(&self, name: &str) -> Option<Ino> {
@@ -85,13 +86,18 @@ impl Folder {
 }
 
 impl Node {
-    pub(crate) fn file(content: Content, now: u64) -> Self {
-        Self { times: Times::all(now), body: Body::File(content) }
+    /// What has no name yet.
+    pub(crate) fn new(times: Times, body: Body) -> Self {
+        Self { parent: ROOT_INO, times, body }
     }
 
-    /// An empty folder. Which one is above it, it learns when it gets its name.
+    pub(crate) fn file(content: Content, now: u64) -> Self {
+        Self::new(Times::all(now), Body::File(content))
+    }
+
+    /// An empty folder.
     pub(crate) fn folder(lower: Option<Lower>, now: u64) -> Self {
-        Self { times: Times::all(now), body: Body::Folder(Folder::new(ROOT_INO, lower)) }
+        Self::new(Times::all(now), Body::Folder(Folder::new(lower)))
     }
 }
 
@@ -167,11 +173,40 @@ impl Tree {
         self.orphans.iter().copied()
     }
 
+    /// The nodes that differ from those of another version of the tree, and all folders above them
+    /// in either: what is not among them is the same, with all that lies below.
+    pub(crate) fn changed_since(&self, before: &Self) -> BTreeSet<Ino> {
+        let mut changed = BTreeSet::new();
+        let (mut old, mut new) = (before.nodes.iter().peekable(), self.nodes.iter().peekable());
+        loop {
+            let ino = match (old.peek(), new.peek()) {
+                (None, None) => break,
+                (Some((ino, _)), None) | (None, Some((ino, _))) => **ino,
+                (Some((one, _)), Some((two, _))) => **one.min(two),
+            };
+            let old = old.next_if(|(at, _)| **at == ino).map(|(_, node)| node);
+            let new = new.next_if(|(at, _)| **at == ino).map(|(_, node)| node);
+            if let (Some(old), Some(new)) = (old, new)
+                && Arc::ptr_eq(old, new)
+            {
+                continue;
+            }
+            for (tree, node) in [(before, old), (self, new)] {
+                let mut above = node.map(|node| node.parent);
+                while let Some(ino) = above.filter(|ino| changed.insert(*ino)) {
+                    above = tree.nodes.get(&ino).map(|node| node.parent);
+                }
+            }
+            changed.insert(ino);
+        }
+        changed
+    }
+
     /// The number of names above a folder; the root's is 0.
     pub(crate) fn depth(&self, mut ino: Ino) -> Result<usize, Errno> {
         let mut depth = 0;
         while ino != ROOT_INO {
-            ino = self.folder(ino)?.parent;
+            ino = self.node(ino)?.parent;
             depth += 1;
         }
         Ok(depth)
@@ -183,7 +218,7 @@ impl Tree {
             if ino == ROOT_INO {
                 return Ok(false);
             }
-            ino = self.folder(ino)?.parent;
+            ino = self.node(ino)?.parent;
         }
         Ok(true)
     }
@@ -225,9 +260,7 @@ impl Tree {
         if self.nodes.contains_key(&ino) {
             return Err(Errno::Exists);
         }
-        if let Body::Folder(added) = &mut node.body {
-            added.parent = folder;
-        }
+        node.parent = folder;
         let now = node.times.changed;
         let size = size_of(&node.body);
         self.link(folder, name, ino, now)?;
@@ -336,9 +369,7 @@ impl Tree {
         self.link(to.0, to.1, ino, now)?;
         let node = self.node_mut(ino)?;
         node.times.changed = now;
-        if let Body::Folder(folder) = &mut node.body {
-            folder.parent = to.0;
-        }
+        node.parent = to.0;
         Ok(())
     }
 

@@ -17,6 +17,8 @@ mod poll;
 mod random;
 mod saved;
 mod streams;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
