@@ -179,7 +179,7 @@ impl Files {
         match target {
             Target::File(ino) => Ok(self.tree.content(*ino)?.read(offset, buffer)),
             Target::HostFile { .. } if i64::try_from(offset).is_err() => Ok(0),
-            Target::HostFile { file, .. } => Ok(pread(file, buffer, offset)?),
+            Target::HostFile { file, .. } => Ok(pread(&***file, buffer, offset)?),
             Target::Folder(_) | Target::HostFolder { .. } => Err(Errno::IsFolder),
         }
     }
@@ -231,9 +231,9 @@ impl Files {
                 if append {
                     // The host may have written since the size was asked for.
                     let parts = [IoSlice::new(data)];
-                    return Ok(pwritev2(file, &parts, offset, ReadWriteFlags::APPEND)?);
+                    return Ok(pwritev2(&***file, &parts, offset, ReadWriteFlags::APPEND)?);
                 }
-                Ok(pwrite(file, data, offset)?)
+                Ok(pwrite(&***file, data, offset)?)
             }
             Target::Folder(_) | Target::HostFolder { .. } => Err(Errno::IsFolder),
         }

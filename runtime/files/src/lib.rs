@@ -23,6 +23,7 @@ mod errno;
 mod error;
 mod files;
 mod folders;
+mod handles;
 mod host;
 mod listing;
 mod mounts;

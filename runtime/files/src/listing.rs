@@ -49,7 +49,7 @@ impl Files {
         let descriptor = self.descriptor(fd)?;
         let place = descriptor.folder()?;
         let dir = match &descriptor.target {
-            Target::HostFolder { dir, .. } => Some(&**dir),
+            Target::HostFolder { dir, .. } => Some(&***dir),
             _ => None,
         };
         // A folder that is gone from the overlay but still open lists nothing any more.
