@@ -8,7 +8,7 @@ use pcm_runtime_api::{ChangeKind, FileChange};
 use rustix::io::pread;
 
 use crate::content::{CHUNK, Content};
-use crate::tree::{Body, Entry, Folder, Ino, Lower, Name, ROOT_INO};
+use crate::node::{Body, Entry, Folder, Ino, Lower, Name, ROOT_INO};
 use crate::{Errno, Files, Kind, paths};
 
 /// The most changes that are told.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use cap_std::fs::{Dir, File};
 
 use crate::handles::{Held, MOST_OF_A_SESSION};
+use crate::node::Ino;
 use crate::quota::MOST_DESCRIPTORS;
-use crate::tree::Ino;
 use crate::walk::{HostPlace, Place};
 use crate::{Errno, Kind};
 

@@ -6,7 +6,7 @@ use pcm_runtime_api::{Mount, MountAccess};
 
 use crate::content::CHUNK;
 use crate::mounts::{HostFolder, Mounted};
-use crate::tree::{Body, Ino, Lower, Node, ROOT_INO};
+use crate::node::{Body, Ino, Lower, Node, ROOT_INO};
 use crate::walk::Place;
 use crate::{Errno, Files, FilesError, Kind, Opening, ROOT, Times, paths};
 

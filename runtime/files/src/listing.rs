@@ -11,7 +11,7 @@ use rustix::fs::{FileType, Mode, OFlags, RawDir, SeekFrom, openat, seek};
 
 use crate::descriptors::Target;
 use crate::mounts::{HostFolder, kind};
-use crate::tree::{Body, Folder, Ino, ROOT_INO};
+use crate::node::{Body, Folder, Ino, ROOT_INO};
 use crate::walk::Place;
 use crate::{Errno, Fd, Files, Kind, ROOT};
 

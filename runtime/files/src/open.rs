@@ -8,7 +8,7 @@ use crate::content::Content;
 use crate::descriptors::{Descriptor, Target};
 use crate::files::Writable;
 use crate::handles::Held;
-use crate::tree::Node;
+use crate::node::Node;
 use crate::walk::{Found, HostPlace, Place, Spot};
 use crate::{Errno, Fd, Files, Kind};
 

@@ -7,7 +7,7 @@ use pcm_runtime_api::MountAccess;
 use rustix::io::pread;
 
 use crate::content::{CHUNK, Content};
-use crate::tree::{Body, Ino, Lower, Node};
+use crate::node::{Body, Ino, Lower, Node};
 use crate::walk::{HostPlace, Place};
 use crate::{Errno, Files, Kind, paths};
 

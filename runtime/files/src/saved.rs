@@ -10,7 +10,8 @@ use pcm_runtime_api::{Mount, MountAccess};
 
 use crate::content::{CHUNK, Content};
 use crate::descriptors::{Descriptor, Target};
-use crate::tree::{Body, Entry, Ino, Lower, Node, ROOT_INO, Tree};
+use crate::node::{Body, Entry, Ino, Lower, Node, ROOT_INO};
+use crate::tree::Tree;
 use crate::{Fd, Files, FilesError, Quota, Times, paths};
 
 /// The last byte is the version of the format.

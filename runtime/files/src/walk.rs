@@ -1,6 +1,6 @@
 //! From a path to what lies there.
 
-use crate::tree::{Body, Entry, Ino, Lower, ROOT_INO};
+use crate::node::{Body, Entry, Ino, Lower, ROOT_INO};
 use crate::{Errno, Fd, Files, Kind, ROOT, paths};
 
 /// The symbolic links that one path may lead through.
