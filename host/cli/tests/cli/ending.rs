@@ -33,7 +33,7 @@ fn ctrl_c_interrupts_the_code() -> TestResult {
     press_ctrl_c(&child)?;
     let ended = Ended::from(child.wait_with_output()?);
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(130), ""));
-    assert!(ended.stderr.starts_with("error: "), "{}", ended.stderr);
+    assert!(ended.stderr.contains("KeyboardInterrupt\nerror: "), "{}", ended.stderr);
     Ok(())
 }
 

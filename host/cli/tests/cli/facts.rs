@@ -16,11 +16,23 @@ fn limits_are_listed() -> TestResult {
         .collect();
     assert_eq!(
         names,
-        ["timeout", "cpu", "memory", "output", "tool_calls", "host_call", "recursion"]
+        [
+            "timeout",
+            "cpu",
+            "fuel",
+            "memory",
+            "output",
+            "tool_calls",
+            "host_call",
+            "recursion",
+            "vfs_bytes",
+            "vfs_entries",
+            "vfs_depth",
+        ]
     );
-    assert_eq!(limits[2]["default"], "256 MiB");
-    assert_eq!(limits[2]["flag"], "--memory");
-    assert_eq!(limits[2]["field"], "memory_bytes");
+    assert_eq!(limits[3]["default"], "256 MiB");
+    assert_eq!(limits[3]["flag"], "--memory");
+    assert_eq!(limits[3]["field"], "memory_bytes");
     assert_eq!(limits[1]["flag"], Value::Null);
     let text = pcm(&["limits"])?.stdout;
     for name in names {

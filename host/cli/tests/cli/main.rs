@@ -7,5 +7,6 @@ mod facts;
 mod formats;
 mod image;
 mod sources;
+mod states;
 
 type TestResult = Result<(), Box<dyn std::error::Error>>;

@@ -48,7 +48,7 @@ impl Guest {
             limiter: StoreLimits::default(),
             memory: None,
             signals,
-            active: Some(Active::new(run, control)),
+            active: Some(Active::new(run, control, false)),
         };
         let mut store = Store::new(&engine, state);
         let memory = Memory::new(&mut store, MemoryType::new(1, Some(1))).unwrap();
