@@ -102,7 +102,7 @@ class Guest:
         except BaseException as error:  # the evaluator was damaged
             return _exhausted(_last_word(error))
         finally:
-            self._interrupts.hold()
+            self._interrupts.allowed = False
 
     def _begin(self, recursion_limit: int) -> None:
         self._interrupts.begin()

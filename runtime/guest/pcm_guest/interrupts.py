@@ -13,12 +13,14 @@ class Interrupts:
     """Lets interrupts through while user code runs, and keeps them back otherwise."""
 
     def __init__(self) -> None:
-        self._allowed = False
+        self.allowed = False
+        """Whether interrupts are let through now. Set to False at the end of a run without a call, for
+        which there may be no memory."""
         self._pending = False
         self._handler = self._handle
 
     def _handle(self, _number: int, _frame: object) -> None:
-        if self._allowed:
+        if self.allowed:
             raise KeyboardInterrupt
         self._pending = True
 
@@ -33,11 +35,11 @@ class Interrupts:
 
     def allow(self) -> None:
         """Raises what was kept back, and lets through what comes."""
-        self._allowed = True
+        self.allowed = True
         if self._pending:
             self._pending = False
             raise KeyboardInterrupt
 
     def hold(self) -> None:
         """Keeps back what comes."""
-        self._allowed = False
+        self.allowed = False

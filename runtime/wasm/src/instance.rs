@@ -1,7 +1,6 @@
 //! One instance of the image: an interpreter with a memory of its own.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use pcm_python_wasm::{Metering, Signals};
 use pcm_runtime_api::{Limits, SandboxConfig};
@@ -15,6 +14,7 @@ use crate::calls::Active;
 use crate::control::{Control, Step};
 use crate::imports::GuestState;
 use crate::pages::{self, Image, Pages};
+use crate::places;
 use crate::signals;
 use crate::tracking::Tracker;
 use crate::wasi::Wasi;
@@ -42,14 +42,6 @@ pub(crate) struct Instance {
 /// To follow a page costs a microsecond when it is written to; to compare one that was not, a
 /// fraction of that. From this many on following wins.
 const FOLLOWED_PAGES: usize = 1000;
-
-/// An engine keeps the pages of ended sessions in place only as long as they lie in so many ranges.
-const KEPT_RANGES: usize = 32;
-/// What a session may touch for that when it ends, in pages.
-const GATHERED_PAGES: usize = 1024;
-/// The places of a process in which sessions do so.
-const GATHERED_PLACES: usize = 64;
-static GATHERED: AtomicUsize = AtomicUsize::new(0);
 
 /// The guest's buffer for requests.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -259,17 +251,9 @@ impl Instance {
 }
 
 impl Drop for Instance {
-    /// Makes its dirty pages ones that the engine keeps, so that the next session in this place finds
-    /// them there. Only for the first places: what they keep is memory.
     fn drop(&mut self) {
-        if GATHERED.load(Relaxed) >= GATHERED_PLACES {
-            return;
-        }
-        let gathered =
-            pages::gather(self.memory.data_mut(&mut self.store), KEPT_RANGES, GATHERED_PAGES);
-        if matches!(gathered, Ok(true)) {
-            GATHERED.fetch_add(1, Relaxed);
-        }
+        self.tracker = None; // first of all: see `Tracker`
+        drop(places::leave(self.memory.data_mut(&mut self.store))); // else the next one is slower
     }
 }
 

@@ -19,6 +19,7 @@ mod imports;
 mod instance;
 mod pagemap;
 mod pages;
+mod places;
 mod sandbox;
 mod saved;
 mod session;

@@ -3,6 +3,7 @@
 import os
 
 path = tools.places()["file"]
+harmless = [os.listdir("/"), os.stat("/")]  # the session's own root
 reached = 0
 for number in range(3, 256):
     for use in (
@@ -12,8 +13,7 @@ for number in range(3, 256):
         lambda: os.read(number, 100),
     ):
         try:
-            use()
-            reached += 1
+            reached += use() not in harmless
         except (OSError, NotImplementedError, TypeError):
             pass
 reached
