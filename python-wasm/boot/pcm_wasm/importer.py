@@ -23,16 +23,22 @@ _data: dict[str, bytes] = {}
 
 
 def install(modules: dict[str, tuple[bool, bytes]], data: dict[str, bytes]) -> None:
-    """Makes these tables the only source of modules besides those that are built in or frozen."""
+    """Makes these tables the source of modules, after those that are built in or frozen.
+
+    Files come last, so that what is in memory costs no look at them. There are none until somebody
+    puts folders on `sys.path`.
+    """
     _modules.update(modules)
     _data.update(data)
-    built_in = [f for f in sys.meta_path if getattr(f, "__name__", "") in _KEPT_FINDERS]
-    sys.meta_path[:] = [*built_in, MemoryImporter]
+    finders = {getattr(finder, "__name__", ""): finder for finder in sys.meta_path}
+    sys.meta_path[:] = [
+        finders["BuiltinImporter"],
+        finders["FrozenImporter"],
+        MemoryImporter,
+        finders["PathFinder"],
+    ]
     sys.path.clear()
     sys.path_importer_cache.clear()
-
-
-_KEPT_FINDERS = ("BuiltinImporter", "FrozenImporter")
 
 
 class Resource:

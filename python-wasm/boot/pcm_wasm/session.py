@@ -2,6 +2,7 @@
 
 import gc
 import importlib
+import sys
 from types import SimpleNamespace
 
 import _pcm_host
@@ -31,6 +32,10 @@ REHEARSAL = [
     b"b'bytes'",
 ]
 OPTIONS = b"1 1000 1000 0"
+
+# Where modules are files: what was installed, then what the code itself wrote, which must not take
+# the place of a package.
+FOLDERS = ("/packages", "/work")
 
 
 class RehearsalHost:
@@ -70,5 +75,7 @@ _guest.install()
 _guest.rehearse(REHEARSAL, OPTIONS)
 _use(_pcm_host)
 run = _guest.run
+# Last: that a folder is missing would be remembered in the snapshot, and believed in every session.
+sys.path[:] = FOLDERS
 gc.collect()
 gc.freeze()
