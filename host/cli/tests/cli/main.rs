@@ -5,6 +5,12 @@ mod ending;
 mod exit_codes;
 mod facts;
 mod formats;
+mod images;
+mod packages;
 mod sources;
+#[path = "../../../packages/src/wheel/testing.rs"]
+#[expect(dead_code, reason = "the tests of pcm-packages need more of it")]
+mod testing;
+mod world;
 
 type TestResult = Result<(), Box<dyn std::error::Error>>;
