@@ -15,6 +15,20 @@ pub fn machine() -> String {
     format!("{cpu}, {cores} cores, load {}", load.join(" "))
 }
 
+/// Whether the benchmark `name` is among those that the command line asks for: it names a part of a
+/// benchmark's name, or none.
+pub fn is_wanted(name: &str) -> bool {
+    let mut arguments = std::env::args().skip(1);
+    arguments.find(|argument| !argument.starts_with('-')).is_none_or(|part| name.contains(&part))
+}
+
+/// The value in the middle, and the largest one; zero of nothing.
+pub fn median_and_most(mut values: Vec<f64>) -> (f64, f64) {
+    values.sort_by(f64::total_cmp);
+    let middle = values.get(values.len() / 2).copied().unwrap_or_default();
+    (middle, values.last().copied().unwrap_or_default())
+}
+
 /// Memory that belongs to this process alone, in bytes.
 pub fn private_bytes() -> u64 {
     ["Private_Clean", "Private_Dirty"]

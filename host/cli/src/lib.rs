@@ -25,6 +25,7 @@
 //!
 //! # Features
 //!
+//! * `network`: HTTP for the code in a session, made by this process under a [`NetworkProfile`].
 //! * `wasm`: the default backend, Python for WASI under wasmtime, with packages and images for it.
 //! * `cli`: the `pcm-sandbox` command. Embedders leave it out with `default-features = false`.
 //!
@@ -42,6 +43,11 @@ mod progress;
 mod session;
 mod tools;
 
+#[cfg(feature = "network")]
+pub use pcm_network::{
+    HostRule, NetworkError, NetworkPort, NetworkProfile, NetworkTimes, Resolver, SystemResolver,
+    Trust, WithNetwork,
+};
 pub use pcm_runtime_api::{
     Capability, ChangeKind, CheckpointId, ErrorKind, EventSink, ExecutionError, ExecutionResult,
     Executor, ExecutorError, FileChange, HostCall, HostError, HostPort, LimitHit, LimitName,

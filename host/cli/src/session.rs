@@ -4,6 +4,8 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "network")]
+use pcm_network::{NetworkPort, NetworkProfile, WithNetwork};
 use pcm_runtime_api::{
     Capability, CheckpointId, ExecutionResult, Executor, HostError, HostPort, Limits, Mount,
     RunRequest, SandboxConfig,
@@ -180,6 +182,8 @@ pub struct SessionBuilder {
     packages: Vec<String>,
     #[cfg(feature = "wasm")]
     progress: Progress,
+    #[cfg(feature = "network")]
+    network: Option<NetworkProfile>,
 }
 
 impl SessionBuilder {
@@ -290,14 +294,53 @@ impl SessionBuilder {
         self
     }
 
+    /// Lets `urllib.request` and `http.client` reach what the profile says. Without this a session
+    /// has no network, unless its [`port`](Self::port) answers the namespace `network` itself. What
+    /// the profile cannot say (times, names, certificates) a [`NetworkPort`] can: see
+    /// [`WithNetwork`].
+    ///
+    /// ```
+    /// use pcm_sandbox::{NetworkProfile, Session};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let rules = vec!["https://api.example.org".parse()?];
+    /// let session = Session::builder().network(NetworkProfile::Allow(rules)).start().await?;
+    /// # let code = "import urllib.request; urllib.request.urlopen('http://localhost/')";
+    /// # let error = session.run(code).await.error;
+    /// # assert_eq!(error.map(|error| error.error_type).as_deref(), Some("URLError"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "network")]
+    pub fn network(mut self, profile: NetworkProfile) -> Self {
+        self.network = Some(profile);
+        self
+    }
+
     /// Starts the sandbox.
     pub async fn start(mut self) -> Result<Session, Error> {
-        let port = match self.port.take() {
+        #[cfg(feature = "network")]
+        let network = match self.network.take() {
+            // Who asks for the network is told how to get it.
+            None if self.port.is_none() => Some(NetworkProfile::None),
+            profile => profile,
+        };
+        let port: Arc<dyn HostPort> = match self.port.take() {
             Some(_) if !self.tools.is_empty() => return Err(Error::ToolsAndPort),
             Some(port) => port,
             None => Arc::new(ClosureTools::new(std::mem::take(&mut self.tools))?),
         };
         self.config.limits.timeout = self.timeout.or(self.config.limits.timeout);
+        #[cfg(feature = "network")]
+        let port = match network {
+            None => port,
+            Some(profile) => {
+                let most = self.config.limits.host_call_bytes;
+                let network = NetworkPort::new(profile).call_bytes(most);
+                Arc::new(WithNetwork::new(network, port))
+            }
+        };
         let backend = self.backend;
         let executor = self.executor().await?;
         executor.start(port).await?;

@@ -72,6 +72,7 @@ _port = SimpleNamespace()
 _use(RehearsalHost())
 guest = Guest(_port)
 guest.install()
+guest.install_network()
 guest.rehearse(REHEARSAL, OPTIONS)
 _use(_pcm_host)
 run = guest.run

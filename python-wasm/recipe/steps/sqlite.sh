@@ -1,4 +1,5 @@
-# SQLite for databases in memory: no file locks, no write-ahead log (it wants shared memory), no threads.
+# SQLite for one process, the session: no file locks, no write-ahead log (it wants shared memory), no
+# threads.
 # shellcheck shell=bash
 
 do_sqlite() {

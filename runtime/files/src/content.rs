@@ -107,9 +107,7 @@ fn is_padded(one: &[u8], two: &[u8]) -> bool {
 /// The number of the chunk that holds a byte, and where in it.
 fn place(offset: u64) -> (u64, usize) {
     const SIZE: u64 = CHUNK as u64;
-    #[expect(clippy::cast_possible_truncation, reason = "less than a chunk")]
-    let start = (offset % SIZE) as usize;
-    (offset / SIZE, start)
+    (offset / SIZE, (offset % SIZE) as usize)
 }
 
 impl fmt::Debug for Content {

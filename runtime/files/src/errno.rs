@@ -67,7 +67,6 @@ pub enum Errno {
 impl From<System> for Errno {
     fn from(error: System) -> Self {
         match error {
-            System::ACCESS => Self::Access,
             System::BUSY | System::TXTBSY => Self::Busy,
             System::XDEV => Self::CrossDevice,
             System::EXIST => Self::Exists,
@@ -84,7 +83,7 @@ impl From<System> for Errno {
             System::ROFS => Self::ReadOnly,
             System::MFILE | System::NFILE => Self::TooManyOpen,
             // The other end of a pipe, a device without a driver: neither can be opened.
-            System::NXIO | System::NODEV => Self::Access,
+            System::ACCESS | System::NXIO | System::NODEV => Self::Access,
             _ => Self::Io,
         }
     }

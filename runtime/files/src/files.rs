@@ -156,9 +156,9 @@ impl Files {
     }
 
     /// Reads from where the descriptor is, and moves it.
-    pub fn read(&mut self, fd: Fd, into: &mut [u8]) -> Result<usize, Errno> {
+    pub fn read(&mut self, fd: Fd, buffer: &mut [u8]) -> Result<usize, Errno> {
         let offset = self.descriptor(fd)?.offset;
-        let count = self.read_at(fd, offset, into)?;
+        let count = self.read_at(fd, offset, buffer)?;
         if count > 0 {
             self.move_to(fd, offset + count as u64)?;
         }
@@ -167,24 +167,24 @@ impl Files {
 
     /// Reads from an offset. Less than asked for means that the file ends there, or that the host
     /// had no more at once.
-    pub fn read_at(&self, fd: Fd, offset: u64, into: &mut [u8]) -> Result<usize, Errno> {
+    pub fn read_at(&self, fd: Fd, offset: u64, buffer: &mut [u8]) -> Result<usize, Errno> {
         let descriptor = self.file(fd)?;
         if !descriptor.readable {
             return Err(Errno::BadDescriptor);
         }
-        self.read_target(&descriptor.target, offset, into)
+        self.read_target(&descriptor.target, offset, buffer)
     }
 
     pub(crate) fn read_target(
         &self,
         target: &Target,
         offset: u64,
-        into: &mut [u8],
+        buffer: &mut [u8],
     ) -> Result<usize, Errno> {
         match target {
-            Target::File(ino) => Ok(self.tree.content(*ino)?.read(offset, into)),
+            Target::File(ino) => Ok(self.tree.content(*ino)?.read(offset, buffer)),
             Target::HostFile { .. } if i64::try_from(offset).is_err() => Ok(0),
-            Target::HostFile { file, .. } => Ok(pread(file, into, offset)?),
+            Target::HostFile { file, .. } => Ok(pread(file, buffer, offset)?),
             Target::Folder(_) | Target::HostFolder { .. } => Err(Errno::IsFolder),
         }
     }

@@ -75,10 +75,7 @@ impl Files {
     pub(crate) fn is_empty(&self, place: &Place) -> Result<bool, Errno> {
         match place {
             Place::Own(ino) => self.is_empty_own(*ino),
-            Place::Host(host) => {
-                let folder = &self.mount(host.mount)?.folder;
-                folder.is_empty(&folder.open_folder(&host.path)?, |_| true)
-            }
+            Place::Host(host) => self.mount(host.mount)?.folder.is_empty(&host.path, |_| true),
         }
     }
 
@@ -88,11 +85,7 @@ impl Files {
             return Ok(false);
         }
         let Some(lower) = &folder.lower else { return Ok(true) };
-        let host = &self.mount(lower.mount)?.folder;
         let shows = |name: &str| folder.entries.get(name) != Some(&Entry::Gone);
-        match host.open_lower(&lower.path)? {
-            Some(dir) => host.is_empty(&dir, shows),
-            None => Ok(true),
-        }
+        self.mount(lower.mount)?.folder.is_empty(&lower.path, shows)
     }
 }

@@ -26,8 +26,6 @@ impl Files {
         for end in above {
             match self.make_folder(ROOT, &path[..end], now) {
                 Ok(()) | Err(Errno::Exists) => {}
-                // A read-only folder that is there is no obstacle yet.
-                Err(Errno::ReadOnly | Errno::Busy) => {}
                 Err(error) => return Err(error),
             }
         }
@@ -142,13 +140,13 @@ impl Files {
         let Some((last, above)) = names.split_last() else { return Err(TAKEN) };
         let mut parent = ROOT_INO;
         for name in above {
-            parent = match tree.folder(parent).map_err(|_| TAKEN)?.child(name) {
-                Some(ino) => ino,
-                None => {
-                    let ino = tree.take_number();
-                    tree.add_as(ino, parent, name, Node::folder(None, now)).map_err(|_| TAKEN)?;
-                    ino
-                }
+            let there = tree.folder(parent).map_err(|_| TAKEN)?.child(name);
+            parent = if let Some(ino) = there {
+                ino
+            } else {
+                let ino = tree.take_number();
+                tree.add_as(ino, parent, name, Node::folder(None, now)).map_err(|_| TAKEN)?;
+                ino
             };
         }
         let lower = Lower { mount, path: String::new() };

@@ -133,11 +133,12 @@ impl Files {
 
 impl HostFolder {
     /// Whether a folder has no entry that `shows`.
-    pub(crate) fn is_empty(&self, dir: &Dir, shows: impl Fn(&str) -> bool) -> Result<bool, Errno> {
+    pub(crate) fn is_empty(&self, path: &str, shows: impl Fn(&str) -> bool) -> Result<bool, Errno> {
+        let Some(dir) = self.open_lower(path)? else { return Ok(true) };
         let mut empty = true;
-        self.list_all(dir, 0, &mut |name, _, _, _| {
+        list_all(&dir, 0, &mut |entry| {
             // What has no name here is still in the way.
-            empty = name.is_some_and(|name| !shows(name));
+            empty = entry.name.is_some_and(|name| !shows(name));
             Ok(empty)
         })?;
         Ok(empty)
@@ -151,50 +152,66 @@ impl HostFolder {
         take: &mut Taker<'_>,
     ) -> Result<(), Errno> {
         let start = if cookie >= HOST { cookie & !HOST } else { 0 };
-        self.list_all(dir, start, &mut |name, file_type, number, next| {
-            let Some(name) = name.filter(|name| shows(name)) else { return Ok(true) };
-            let kind = match file_type {
+        list_all(dir, start, &mut |entry| {
+            let Some(name) = entry.name.filter(|name| shows(name)) else { return Ok(true) };
+            let kind = match entry.file_type {
                 FileType::RegularFile => Kind::File,
                 FileType::Directory => Kind::Folder,
                 FileType::Symlink => Kind::Link,
                 // Some file systems do not say.
-                FileType::Unknown => kind(dir.symlink_metadata(name)?.file_type()),
+                FileType::Unknown => {
+                    let metadata = dir.symlink_metadata(name);
+                    metadata.map_or(Kind::Other, |metadata| kind(metadata.file_type()))
+                }
                 _ => Kind::Other,
             };
-            let number = self.number(number);
-            Ok(take(FolderEntry { name, kind, number, cookie: HOST | next }))
+            let (number, cookie) = (self.number(entry.number), HOST | entry.next);
+            Ok(take(FolderEntry { name, kind, number, cookie }))
         })
     }
+}
 
-    /// Gives the entries after the host's cookie `start`, but for `.` and `..`.
-    fn list_all(
-        &self,
-        dir: &Dir,
-        start: u64,
-        take: &mut dyn FnMut(Option<&str>, FileType, u64, u64) -> Result<bool, Errno>,
-    ) -> Result<(), Errno> {
-        // A handle of its own: the position belongs to the handle, and copies of a session share
-        // the descriptor's.
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let handle = openat(dir, ".", flags, Mode::empty())?;
-        if start > 0 {
-            seek(&handle, SeekFrom::Start(start))?;
-        }
-        let mut buffer = Vec::with_capacity(PIECE);
-        let mut entries = RawDir::new(handle, buffer.spare_capacity_mut());
-        while let Some(entry) = entries.next() {
-            let entry = entry?;
-            let name = entry.file_name();
-            if is_dots(name) {
-                continue;
-            }
-            let (kind, number, next) = (entry.file_type(), entry.ino(), entry.next_entry_cookie());
-            if !take(name.to_str().ok(), kind, number, next)? {
-                break;
-            }
-        }
-        Ok(())
+/// An entry as the host has it.
+struct HostEntry<'a> {
+    /// None where it is not UTF-8.
+    name: Option<&'a str>,
+    file_type: FileType,
+    number: u64,
+    next: u64,
+}
+
+/// Gives the entries after the host's cookie `start`, but for `.` and `..`.
+fn list_all(
+    dir: &Dir,
+    start: u64,
+    take: &mut dyn FnMut(HostEntry<'_>) -> Result<bool, Errno>,
+) -> Result<(), Errno> {
+    // A handle of its own: the position belongs to the handle, and copies of a session share
+    // the descriptor's.
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let handle = openat(dir, ".", flags, Mode::empty())?;
+    if start > 0 {
+        seek(&handle, SeekFrom::Start(start))?;
     }
+    let mut buffer = Vec::with_capacity(PIECE);
+    let mut entries = RawDir::new(handle, buffer.spare_capacity_mut());
+    while let Some(entry) = entries.next() {
+        let entry = entry?;
+        let name = entry.file_name();
+        if is_dots(name) {
+            continue;
+        }
+        let entry = HostEntry {
+            name: name.to_str().ok(),
+            file_type: entry.file_type(),
+            number: entry.ino(),
+            next: entry.next_entry_cookie(),
+        };
+        if !take(entry)? {
+            break;
+        }
+    }
+    Ok(())
 }
 
 fn is_dots(name: &CStr) -> bool {

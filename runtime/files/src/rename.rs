@@ -128,9 +128,9 @@ impl Files {
 
     /// Refuses to move a folder that holds a mount or shows one of an overlay's host, and one that
     /// would be too deep in its new place.
-    fn check_subtree(&self, ino: Ino, into: &Place) -> Result<(), Errno> {
+    fn check_subtree(&self, moved: Ino, folder: &Place) -> Result<(), Errno> {
         let mut levels = 0;
-        let mut level = vec![ino];
+        let mut level = vec![moved];
         while !level.is_empty() {
             levels += 1;
             let mut below = Vec::new();
@@ -147,6 +147,6 @@ impl Files {
             }
             level = below;
         }
-        self.check_depth(into, levels)
+        self.check_depth(folder, levels)
     }
 }

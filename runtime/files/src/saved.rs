@@ -38,6 +38,8 @@ impl Files {
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut out = Writer(MAGIC.to_vec());
         out.number(self.tree.next());
+        let times = self.tree.node(ROOT_INO).map_or_else(|_| Times::default(), |root| root.times);
+        out.times(&times);
         self.write_tree(&mut out);
         for ino in self.tree.orphans() {
             if let Some(node) = self.tree.shared(ino)
@@ -109,7 +111,7 @@ impl Files {
         now: u64,
     ) -> Result<Self, FilesError> {
         let mut reader = Reader { rest: saved, quota, mounts };
-        let tree = reader.tree(now).map_err(|reason| FilesError::Saved(reason.to_owned()))?;
+        let tree = reader.tree().map_err(|reason| FilesError::Saved(reason.to_owned()))?;
         let (tree, descriptors) = (Arc::new(tree), Arc::default());
         let mut files = Self { tree, descriptors, mounts: Arc::from([]), quota };
         let opened = reader.descriptors(&mut files);
@@ -133,7 +135,12 @@ impl Writer {
     }
 
     fn head(&mut self, ino: Ino, times: &Times) {
-        for number in [ino.0, times.accessed, times.modified, times.changed] {
+        self.number(ino.0);
+        self.times(times);
+    }
+
+    fn times(&mut self, times: &Times) {
+        for number in [times.accessed, times.modified, times.changed] {
             self.number(number);
         }
     }
@@ -171,7 +178,7 @@ struct Open {
 }
 
 impl<'a> Reader<'a> {
-    fn tree(&mut self, now: u64) -> Read<Tree> {
+    fn tree(&mut self) -> Read<Tree> {
         if self.bytes(MAGIC.len())? != MAGIC {
             return Err("they are not saved files, or of another version");
         }
@@ -179,7 +186,8 @@ impl<'a> Reader<'a> {
         if next >> 62 != 0 {
             return Err(DAMAGED); // numbers beyond are those of mounts
         }
-        let mut tree = Tree::new(now);
+        let mut tree = Tree::new(0);
+        tree.node_mut(ROOT_INO).map_err(|_| DAMAGED)?.times = self.times()?;
         let mut open = vec![Open { ino: ROOT_INO, path: String::new(), lower: None }];
         while let Some(folder) = open.last() {
             let kind = self.byte()?;
@@ -266,8 +274,12 @@ impl<'a> Reader<'a> {
         if ino >= next {
             return Err(DAMAGED);
         }
+        Ok((Ino(ino), self.times()?))
+    }
+
+    fn times(&mut self) -> Read<Times> {
         let [accessed, modified, changed] = [self.number()?, self.number()?, self.number()?];
-        Ok((Ino(ino), Times { accessed, modified, changed }))
+        Ok(Times { accessed, modified, changed })
     }
 
     fn content(&mut self, tree: &Tree) -> Read<Content> {
@@ -326,7 +338,9 @@ impl<'a> Reader<'a> {
         let held = |ino: &Ino| !files.descriptors.holds(*ino);
         let orphans: Vec<Ino> = files.tree.orphans().filter(held).collect();
         let tree = Arc::make_mut(&mut files.tree);
-        orphans.into_iter().for_each(|ino| tree.free_orphan(ino));
+        for ino in orphans {
+            tree.free_orphan(ino);
+        }
         Ok(())
     }
 

@@ -250,13 +250,13 @@ impl Tree {
     /// Gives a node a name that is free or hidden by a deletion.
     fn link(&mut self, folder: Ino, name: &str, ino: Ino, now: u64) -> Result<(), Errno> {
         let name = Name::from(name);
-        let into = self.folder_mut(folder)?;
-        let before = match into.entries.get(&name) {
+        let to = self.folder_mut(folder)?;
+        let before = match to.entries.get(&name) {
             Some(Entry::Node(_)) => return Err(Errno::Exists),
             before => before.copied(),
         };
-        into.entries.insert(Arc::clone(&name), Entry::Node(ino));
-        into.order.insert(ino, name);
+        to.entries.insert(Arc::clone(&name), Entry::Node(ino));
+        to.order.insert(ino, name);
         if before == Some(Entry::Gone) {
             self.gone -= 1;
         }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::slice;
 
 use pcm_runtime_api::{ChangeKind, Mount, MountAccess};
 use pcm_runtime_files::{Errno, Fd, Files, Opening, Quota, ROOT, SetTime, Whence};
@@ -265,7 +266,7 @@ fn saved_files_are_the_same_again() {
     assert_eq!(text(&loaded, "/data/d/b"), "changed");
     assert_eq!(names(&loaded, "/data/d/deep/er"), [""; 0]);
     assert_eq!(text(&loaded, "/data/a"), "host a");
-    for path in ["/work/a/b/c", "/work/empty", "/work/sparse", "/data/d/b"] {
+    for path in ["/", "/work/a/b/c", "/work/empty", "/work/sparse", "/data/d/b"] {
         let stat = |files: &Files| files.stat_path(ROOT, path, true).unwrap();
         assert_eq!(stat(&loaded), stat(&files), "{path}");
     }
@@ -297,13 +298,16 @@ fn saved_files_need_the_overlay_that_they_changed_and_a_quota_that_takes_them() 
     let elsewhere =
         Mount { guest: "/work/a".to_owned(), access: MountAccess::ReadOnly, ..mount.clone() };
     assert!(load(QUOTA, &[mount.clone(), elsewhere]).unwrap_err().contains("/work/a"));
-    assert!(load(QUOTA, &[mount.clone()]).is_ok());
+    assert!(load(QUOTA, slice::from_ref(&mount)).is_ok());
     for quota in [
         Quota { bytes: 300_000, ..QUOTA },
         Quota { entries: 10, ..QUOTA },
         Quota { depth: 3, ..QUOTA },
     ] {
-        assert!(load(quota, &[mount.clone()]).unwrap_err().contains("more than"), "{quota:?}");
+        assert!(
+            load(quota, slice::from_ref(&mount)).unwrap_err().contains("more than"),
+            "{quota:?}"
+        );
     }
 }
 

@@ -50,9 +50,17 @@ class DepsError(NamespaceError):
     namespace = "deps"
 
 
+class NetworkError(NamespaceError):
+    """A request was refused or failed. `connections` makes an `OSError` of it."""
+
+    namespace = "network"
+
+
+_SHOWN = (ToolError, WorkflowError, ArtifactError, DepsError)
+
 BY_NAMESPACE: dict[str, type[NamespaceError]] = {
-    error.namespace: error for error in (ToolError, WorkflowError, ArtifactError, DepsError)
+    error.namespace: error for error in (*_SHOWN, NetworkError)
 }
 
-ALL: tuple[type[RPCError], ...] = (RPCError, NamespaceError, *BY_NAMESPACE.values())
+ALL: tuple[type[RPCError], ...] = (RPCError, NamespaceError, *_SHOWN)
 """Those that code in the sandbox finds as globals."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from random import seed
 from typing import TYPE_CHECKING, Any
 
-from pcm_guest import compiling, errors, namespaces, rewriting, streams, tracebacks
+from pcm_guest import compiling, errors, namespaces, network, rewriting, streams, tracebacks
 from pcm_guest.calls import Host
 from pcm_guest.display import Display
 from pcm_guest.encoding import encode, to_frame, types_field
@@ -48,7 +48,7 @@ class Guest:
         self._loops = Loops(port)
         self._interrupts = Interrupts()
         self._runs = 0
-        host = Host(port, self._loops)
+        self._host = host = Host(port, self._loops)
         self._names: dict[str, Any] = {
             "tools": namespaces.Tools(host),
             "workflows": namespaces.Workflows(host, self._compile_workflow),
@@ -69,6 +69,11 @@ class Guest:
             display=self._display,
             **{rewriting.DEFERRED: rewriting.deferred, rewriting.READY: rewriting.ready},
         )
+
+    def install_network(self) -> None:
+        """Lets `http.client` and `urllib.request` work through the host. For an interpreter without
+        sockets; once, before the first run."""
+        network.install(self._host)
 
     def rehearse(self, sources: list[bytes], options: bytes) -> None:
         """Runs code to warm the interpreter before a snapshot, and forgets that it did."""

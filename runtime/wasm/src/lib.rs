@@ -7,9 +7,9 @@
 //! An image of a session is a file that another engine can be made of ([`WasmSandbox::image`],
 //! [`WasmEngine::from_image`]): its sessions begin with the modules imported that that one had.
 //!
-//! The wall is the linear memory and the imports in `imports.rs`; there is no other way out. The
-//! instance has no files and no network. Everything about evaluation lives in `pcm_guest`, everything
-//! about output, calls and results in `runtime/guest`.
+//! The wall is the linear memory and the imports in `imports.rs` and `wasi/`; there is no other way
+//! out. The instance has no network, and the files of `runtime/files`. Everything about evaluation
+//! lives in `pcm_guest`, everything about output, calls and results in `runtime/guest`.
 //!
 //! What must never live here: tools, storage, policy. The port has them.
 

@@ -7,10 +7,12 @@ mod doctor;
 mod exit;
 #[cfg(feature = "wasm")]
 mod image;
+mod indexes;
 mod interrupt;
 mod join;
 mod key;
 mod limits;
+mod network;
 mod output;
 #[cfg(feature = "wasm")]
 mod packages;

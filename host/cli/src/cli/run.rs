@@ -10,6 +10,7 @@ use pcm_sandbox::{
 
 use super::exit::{self, Failure};
 use super::interrupt::Interrupts;
+use super::network::NetworkArgs;
 #[cfg(feature = "wasm")]
 use super::packages::PackageArgs;
 use super::printer::{Format, Printer};
@@ -20,7 +21,8 @@ use super::source::SourceArgs;
 
 /// Run Python code in a sandbox and show what it prints and the value of its last expression
 ///
-/// Behind the default backend the code reaches no file, no network and no process of this machine.
+/// Behind the default backend the code reaches no process of this machine, and no file and no
+/// network but what --mount and --network open.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{}", exit::HELP))]
 pub(crate) struct RunArgs {
@@ -48,6 +50,9 @@ pub(crate) struct RunArgs {
     #[cfg(feature = "wasm")]
     #[command(flatten)]
     packages: PackageArgs,
+
+    #[command(flatten)]
+    network: NetworkArgs,
 }
 
 const EXAMPLES: &str = "\
@@ -56,6 +61,7 @@ Examples:
   pcm-sandbox run -c 'x = 40' -c 'x + 2'
   pcm-sandbox run script.py --timeout 5s --memory 128MiB
   pcm-sandbox run script.py --mount ./data:/data --get /work/report.html
+  pcm-sandbox run script.py --network 'api.example.org,*.example.com'
   pcm-sandbox run -c 'x = 40' --save session && pcm-sandbox run --load session -c 'x + 2'
   pcm-sandbox run --dep jinja2 -c 'import jinja2; jinja2.Template("{{ 6 * 7 }}").render()'
   generate-code | pcm-sandbox run --json
@@ -67,10 +73,10 @@ pub(crate) fn main(args: RunArgs) -> Result<ExitCode, Failure> {
     let (backend, limits) = (args.backend, args.limits.limits());
     let format = if args.json { Format::Json } else { args.format };
     let codes = args.source.read()?;
+    let builder = args.session.builder(backend, limits.clone()).network(args.network.profile()?);
     let runtime = super::runtime()?;
     let printer = Printer::start(format);
     let code = runtime.block_on(async {
-        let builder = args.session.builder(backend, limits.clone());
         #[cfg(feature = "wasm")]
         let builder = args.packages.add_to(builder).await?;
         match start(builder).await {

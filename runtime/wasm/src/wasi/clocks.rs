@@ -7,7 +7,6 @@ use super::memory;
 use crate::imports::Guest;
 
 pub(super) const REALTIME: u32 = 0;
-const MONOTONIC: u32 = 1;
 const THREAD_TIME: u32 = 3;
 
 /// The guest's clocks are no finer, in nanoseconds: enough to measure code with, too coarse to look
@@ -120,6 +119,8 @@ pub(super) fn time(guest: &mut Guest<'_>, id: u32, into: u32) -> Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const MONOTONIC: u32 = 1;
 
     fn read(clock: &mut Clock, id: u32) -> u64 {
         clock.read(id).unwrap_or(0)

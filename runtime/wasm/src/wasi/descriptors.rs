@@ -39,7 +39,8 @@ const MAY_PATHS: u64 = 0x1f << 9 | 0x1ff << 14 | 0x7 << 24;
 const ALL: u64 = MAY_READ | MAY_WRITE | MAY_SEEK | MAY_DESCRIBE | MAY_SIZE | MAY_PATHS;
 
 /// The name of the one folder that is open from the beginning.
-const ROOT_NAME: &[u8; 1] = b"/";
+const ROOT_NAME: [u8; 1] = *b"/";
+const ROOT_NAME_LENGTH: u32 = 1;
 
 /// `fd_close`.
 pub(super) fn close(guest: &mut Guest<'_>, fd: Fd) -> Answer {
@@ -278,7 +279,7 @@ pub(super) fn prestat(guest: &mut Guest<'_>, fd: Fd, into: u32) -> Answer {
     }
     let mut bytes = [0; 8];
     bytes[..4].copy_from_slice(&FOLDER.to_le_bytes());
-    bytes[4..].copy_from_slice(&(ROOT_NAME.len() as u32).to_le_bytes());
+    bytes[4..].copy_from_slice(&ROOT_NAME_LENGTH.to_le_bytes());
     memory.put(into, bytes)
 }
 
@@ -288,10 +289,10 @@ pub(super) fn prestat_name(guest: &mut Guest<'_>, fd: Fd, into: u32, length: u32
     if fd != ROOT {
         return Err(Errno::BADF.into());
     }
-    if (length as usize) < ROOT_NAME.len() {
+    if length < ROOT_NAME_LENGTH {
         return Err(Errno::NAMETOOLONG.into());
     }
-    memory.put(into, *ROOT_NAME)
+    memory.put(into, ROOT_NAME)
 }
 
 /// `fd_readdir`. The last entry may be cut off: then the buffer is full, and the guest asks for it
@@ -311,8 +312,8 @@ pub(super) fn read_folder(
         let mut header = [0; 24];
         header[..8].copy_from_slice(&entry.cookie.to_le_bytes());
         header[8..16].copy_from_slice(&entry.number.to_le_bytes());
-        // A name has at most 255 bytes.
-        header[16..20].copy_from_slice(&(entry.name.len() as u32).to_le_bytes());
+        let length = u32::try_from(entry.name.len()).unwrap_or(u32::MAX);
+        header[16..20].copy_from_slice(&length.to_le_bytes());
         header[20] = kind_number(entry.kind);
         for part in [&header[..], entry.name.as_bytes()] {
             let rest = buffer.get_mut(used..).unwrap_or_default();

@@ -1,0 +1,6 @@
+# about = "A program that uses up its fuel is stopped."
+# expect = "kind:fuel"
+# session = ["reset"]
+# limits.fuel = 1_000_000_000
+while True:
+    pass

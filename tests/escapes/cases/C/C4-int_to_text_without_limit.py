@@ -1,0 +1,8 @@
+# about = "Without the limit on digits the conversion to a text is stopped."
+# expect = "kind:timeout"
+# session = ["kept", "reset"]
+# limits.timeout_ms = 300
+import sys
+
+sys.set_int_max_str_digits(0)
+str(1 << 10**8)

@@ -1,0 +1,4 @@
+# about = "A tower of powers is stopped."
+# expect = "kind:timeout"
+# limits.timeout_ms = 300
+9**9**9

@@ -1,0 +1,7 @@
+# about = "Without the limit on digits the conversion is stopped."
+# expect = "kind:timeout"
+# limits.timeout_ms = 300
+import sys
+
+sys.set_int_max_str_digits(0)
+int("9" * 10**7)

@@ -1,0 +1,3 @@
+# about = "There is nobody to ask."
+# expect = "error:EOFError"
+input()

@@ -1,0 +1,4 @@
+# about = "An awaited tool that never answers is given up."
+# expect = "kind:timeout"
+# limits.timeout_ms = 300
+await tools.never()

@@ -1,0 +1,5 @@
+# about = "Standard input is empty."
+# expect = 'value:""'
+import sys
+
+sys.stdin.read()

@@ -1,0 +1,3 @@
+# about = "A hundred thousand negations are an error."
+# expect = ["error:MemoryError", "error:RecursionError", "error:SyntaxError"]
+eval("not " * 10**5 + "1")

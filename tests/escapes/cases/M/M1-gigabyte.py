@@ -1,0 +1,3 @@
+# about = "A gigabyte does not fit."
+# expect = "error:MemoryError"
+bytes(10**9)

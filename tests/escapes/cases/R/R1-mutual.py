@@ -1,0 +1,11 @@
+# about = "Two functions that call each other."
+# expect = "error:RecursionError"
+def f():
+    g()
+
+
+def g():
+    f()
+
+
+f()

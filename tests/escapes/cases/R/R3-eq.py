@@ -1,0 +1,13 @@
+# about = "A comparison that calls itself."
+# expect = "error:RecursionError"
+import sys
+
+sys.setrecursionlimit(10**9)
+
+
+class A:
+    def __eq__(self, other):
+        return self == other
+
+
+A() == A()

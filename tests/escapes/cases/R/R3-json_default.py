@@ -1,0 +1,5 @@
+# about = "A value whose JSON is a value whose JSON is a value."
+# expect = "error:RecursionError"
+import json
+
+json.dumps(object(), default=lambda value: [object()])

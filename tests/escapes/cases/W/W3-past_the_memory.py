@@ -1,0 +1,33 @@
+# about = "A read behind the end of the memory ends the interpreter, and nothing else."
+# expect = "kind:crashed"
+# session = ["reset"]
+# backends = ["wasm"]
+import dis
+import types
+
+kept = []
+
+
+def slot_of(value):
+    """Where the bytes of a bytes object begin: after count, type, length and hash."""
+    return id(value) + 16
+
+
+def forged(*words):
+    """What the interpreter takes for an object when it finds these words in memory."""
+    body = b"".join((word % 2**32).to_bytes(4, "little") for word in words)
+    pointer = slot_of(body).to_bytes(4, "little")
+    constants = ()
+    index = (slot_of(pointer) - id(constants) - 12) // 4 % 2**30
+    load = [index >> 24 & 255, index >> 16 & 255, index >> 8 & 255, index & 255]
+    code = b""
+    for part in load[:3]:
+        code += bytes([dis.opmap["EXTENDED_ARG"], part])
+    code += bytes([dis.opmap["LOAD_CONST"], load[3], dis.opmap["RETURN_VALUE"], 0])
+    function = types.FunctionType((lambda: 0).__code__.replace(co_code=code, co_consts=constants), {})
+    kept.append((body, pointer, function))
+    return function()
+
+
+memory = forged(10**6, id(bytearray), 2**31 - 1, 2**31 - 1, 3 << 29, 3 << 29, 0)
+memory[-1]

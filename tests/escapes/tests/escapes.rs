@@ -1,0 +1,55 @@
+//! One test for each case and backend, as `wasm::C1::while_true`.
+
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use libtest_mimic::{Arguments, Failed, Trial};
+use pcm_escapes::{Canaries, Case, attack, canary, load_cases};
+use pcm_sandbox::BackendKind;
+use tokio::runtime::{Builder, Runtime};
+
+fn main() -> Result<ExitCode> {
+    if std::env::var_os(canary::VARIABLE).is_none() {
+        return Err(with_secret());
+    }
+    let mut arguments = Arguments::from_args();
+    // They measure the memory of the process, and what a session left in its place.
+    arguments.test_threads = Some(1);
+    let cases = load_cases(&Path::new(env!("CARGO_MANIFEST_DIR")).join("cases"))?;
+    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = Arc::new(runtime.context("cannot start the tokio runtime")?);
+    let canaries = Arc::new(Canaries::place()?);
+    let backends = BackendKind::ALL.into_iter().filter(|backend| backend.is_built_in());
+    let trials = backends.flat_map(|backend| {
+        let cases = cases.iter().filter(move |case| case.is_for(backend.key()));
+        cases.map(move |case| (backend, case.clone()))
+    });
+    let trials =
+        trials.map(|(backend, case)| trial(backend, case, Arc::clone(&runtime), &canaries));
+    Ok(libtest_mimic::run(&arguments, trials.collect()).exit_code())
+}
+
+/// Starts this program again, with a secret in its environment. Comes back only when that failed.
+fn with_secret() -> anyhow::Error {
+    let program = match std::env::current_exe() {
+        Ok(program) => program,
+        Err(error) => return error.into(),
+    };
+    let arguments = std::env::args_os().skip(1);
+    Command::new(program).args(arguments).env(canary::VARIABLE, canary::secret()).exec().into()
+}
+
+fn trial(
+    backend: BackendKind,
+    case: Case,
+    runtime: Arc<Runtime>,
+    canaries: &Arc<Canaries>,
+) -> Trial {
+    let canaries = Arc::clone(canaries);
+    Trial::test(format!("{backend}::{}::{}", case.line, case.name), move || {
+        runtime.block_on(attack(backend, &case, &canaries)).map_err(Failed::from)
+    })
+}
