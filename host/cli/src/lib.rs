@@ -48,14 +48,14 @@ pub use pcm_network::{
     HostRule, NetworkError, NetworkPort, NetworkProfile, NetworkTimes, Resolver, SystemResolver,
     Trust, WithNetwork,
 };
+#[cfg(feature = "wasm")]
+pub use pcm_packages::PackagesError;
 pub use pcm_runtime_api::{
     Capability, ChangeKind, CheckpointId, ErrorKind, EventSink, ExecutionError, ExecutionResult,
     Executor, ExecutorError, FileChange, HostCall, HostError, HostPort, LimitHit, LimitName,
     Limits, MimeBundle, Mount, MountAccess, Namespace, NoHost, OutputStream, Payload, RunEvent,
     RunRequest, SandboxConfig, SessionState, Usage, ValueType,
 };
-#[cfg(feature = "wasm")]
-pub use pcm_packages::PackagesError;
 #[cfg(feature = "wasm")]
 pub use pcm_runtime_wasm::{
     EngineError, ExaminedImage, ImageContents, ImageDistribution, Preloaded,

@@ -9,7 +9,9 @@ use pcm_packages::{
     COMPILE_SCRIPT, Compiled, Compiler, PACKAGES_FOLDER, PackageSet, PackagesError, Requirement,
     Store,
 };
-use pcm_runtime_api::{Executor as _, Limits, Mount, MountAccess, NoHost, RunRequest, SandboxConfig};
+use pcm_runtime_api::{
+    Executor as _, Limits, Mount, MountAccess, NoHost, RunRequest, SandboxConfig,
+};
 use pcm_runtime_wasm::{WasmEngine, WasmSandbox};
 
 use crate::Error;

@@ -81,7 +81,12 @@ mod tests {
     fn the_top_is_what_is_imported() {
         let modules = |files: &[&str]| modules(files.iter().copied());
         assert_eq!(
-            modules(&["attr/__init__.py", "attr/_make.py", "attrs/__init__.py", "attr/x/__init__.py"]),
+            modules(&[
+                "attr/__init__.py",
+                "attr/_make.py",
+                "attrs/__init__.py",
+                "attr/x/__init__.py"
+            ]),
             ["attr", "attrs"]
         );
         assert_eq!(modules(&["six.py", "six-1.0.dist-info/METADATA"]), ["six"]);

@@ -204,7 +204,8 @@ impl Description {
         }
         let hashes = self.image.variants.values().map(|variant| &variant.blake3);
         let hashes = hashes.chain(self.packages.iter().map(|tree| &tree.blake3));
-        let is_hash = |text: &String| text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit());
+        let is_hash =
+            |text: &String| text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit());
         if !hashes.chain([&self.image.snapshot]).all(is_hash) {
             return Err(Refused::Damaged("one of its hashes is none"));
         }
@@ -234,7 +235,8 @@ mod tests {
     }
 
     fn encoded(description: Description) -> Result<Vec<u8>, Refused> {
-        let modules = Packed::from([(Metering::Epochs, vec![1; 10]), (Metering::Fuel, vec![2; 20])]);
+        let modules =
+            Packed::from([(Metering::Epochs, vec![1; 10]), (Metering::Fuel, vec![2; 20])]);
         encode(description, &modules, &[3; 30], &KEY)
     }
 
@@ -251,8 +253,8 @@ mod tests {
     }
 
     #[test]
-    fn every_changed_byte_and_every_missing_end_is_noticed() -> Result<(), Box<dyn std::error::Error>>
-    {
+    fn every_changed_byte_and_every_missing_end_is_noticed()
+    -> Result<(), Box<dyn std::error::Error>> {
         let mut bytes = encoded(described()?)?;
         for at in 0..bytes.len() {
             bytes[at] ^= 1;
@@ -270,22 +272,29 @@ mod tests {
     #[test]
     fn an_image_of_another_version_is_refused() -> Result<(), Box<dyn std::error::Error>> {
         let own = image::info()?;
-        let refused = |change: &dyn Fn(&mut Description)| -> Result<String, Box<dyn std::error::Error>> {
-            let mut description = described()?;
-            change(&mut description);
-            let bytes = encoded(description)?;
-            let checked = decode(&bytes, &KEY)?.description.check(&own);
-            Ok(checked.err().map(|refused| refused.to_string()).unwrap_or_default())
-        };
+        let refused =
+            |change: &dyn Fn(&mut Description)| -> Result<String, Box<dyn std::error::Error>> {
+                let mut description = described()?;
+                change(&mut description);
+                let bytes = encoded(description)?;
+                let checked = decode(&bytes, &KEY)?.description.check(&own);
+                Ok(checked.err().map(|refused| refused.to_string()).unwrap_or_default())
+            };
         let message = refused(&|it| "47.0.0".clone_into(&mut it.image.wasmtime))?;
         assert!(message.starts_with("it was compiled by wasmtime 47.0.0, and this"), "{message}");
         let message = refused(&|it| "sparc-solaris".clone_into(&mut it.platform))?;
         assert!(message.starts_with("it was compiled for sparc-solaris, and this"), "{message}");
         let message = refused(&|it| it.base = "0".repeat(64))?;
-        assert!(message.starts_with("it was made from another Python image (000000000000)"), "{message}");
+        assert!(
+            message.starts_with("it was made from another Python image (000000000000)"),
+            "{message}"
+        );
         for hash in ["", "../../x", &"g".repeat(64)] {
             let message = refused(&|it| {
-                it.image.variants.values_mut().for_each(|variant| hash.clone_into(&mut variant.blake3));
+                it.image
+                    .variants
+                    .values_mut()
+                    .for_each(|variant| hash.clone_into(&mut variant.blake3));
             })?;
             assert_eq!(message, "it is damaged: one of its hashes is none");
         }
@@ -293,8 +302,11 @@ mod tests {
     }
 
     #[test]
-    fn sections_that_are_not_there_are_refused_though_signed() -> Result<(), Box<dyn std::error::Error>> {
-        for sections in [vec![], vec![60], vec![10, 20, 31], vec![10, 20, u64::MAX], vec![10, 20, 29]] {
+    fn sections_that_are_not_there_are_refused_though_signed()
+    -> Result<(), Box<dyn std::error::Error>> {
+        for sections in
+            [vec![], vec![60], vec![10, 20, 31], vec![10, 20, u64::MAX], vec![10, 20, 29]]
+        {
             let mut description = described()?;
             description.sections = sections.clone();
             let json = serde_json::to_vec(&description)?;

@@ -56,9 +56,8 @@ impl WasmSandbox {
         let list = |names| serde_json::to_string(names).map_err(|error| failed(error.to_string()));
         // A list of strings is written in JSON as in Python.
         let (required, optional) = (list(required)?, list(optional)?);
-        let code = format!(
-            "__import__('pcm_wasm.preload').preload.preload({required}, {optional})"
-        );
+        let code =
+            format!("__import__('pcm_wasm.preload').preload.preload({required}, {optional})");
         let result = self.run(RunRequest::new(code)).await;
         if let Some(error) = result.error {
             return Err(failed(format!("importing the modules failed: {error}")));
@@ -143,8 +142,8 @@ impl Parts {
         let mut packed = Vec::new();
         if let Some(folder) = packages {
             progress("pack");
-            let (tree, bytes) = packages::pack(&folder)
-                .map_err(|error| EngineError::NotMade(error.to_string()))?;
+            let (tree, bytes) =
+                packages::pack(&folder).map_err(|error| EngineError::NotMade(error.to_string()))?;
             description.packages = Some(tree);
             packed = bytes;
         }

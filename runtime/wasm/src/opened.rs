@@ -161,7 +161,8 @@ pub(crate) fn examine(
     let problem = match key {
         None => Some("there is no key to verify it with".to_owned()),
         Some(key) => {
-            let checked = bundle::decode(&bytes, key).and_then(|image| image.description.check(own));
+            let checked =
+                bundle::decode(&bytes, key).and_then(|image| image.description.check(own));
             checked.err().map(|refused| refused.to_string())
         }
     };
@@ -207,11 +208,7 @@ fn find(cache: &Cache, images: &Path, description: Description) -> Option<Opened
     Some(Opened { description, modules, packages })
 }
 
-fn unpack(
-    cache: &Cache,
-    bundle: Bundle<'_>,
-    images: Option<&Path>,
-) -> Result<Opened, EngineError> {
+fn unpack(cache: &Cache, bundle: Bundle<'_>, images: Option<&Path>) -> Result<Opened, EngineError> {
     let mut modules = BTreeMap::new();
     for metering in Metering::ALL {
         let (content, about) = bundle.module(metering)?;
@@ -256,7 +253,7 @@ fn unpack_packages(images: Option<&Path>, packed: &[u8], tree: &Tree) -> io::Res
     syncfs(File::open(fresh.path())?)?; // a name must not outlive the content
     let folder = place(images, tree);
     match fs::rename(fresh.path(), &folder) {
-        Ok(()) => drop(fresh.keep()),             // there is nothing at its old place
+        Ok(()) => drop(fresh.keep()), // there is nothing at its old place
         Err(_) if folder.is_dir() => drop(fresh), // somebody else was faster
         Err(error) => return Err(error),
     }

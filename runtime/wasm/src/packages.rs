@@ -92,10 +92,8 @@ pub(crate) fn unpack(packed: &[u8], tree: &Tree, into: &Path) -> io::Result<()> 
         return Err(too_large());
     }
     let longest = tree.bytes + tree.files * (LONGEST_PATH as u64 + 10);
-    let mut from = Hashing {
-        inner: zstd::Decoder::new(packed)?.take(longest),
-        hasher: blake3::Hasher::new(),
-    };
+    let mut from =
+        Hashing { inner: zstd::Decoder::new(packed)?.take(longest), hasher: blake3::Hasher::new() };
     let (mut last, mut bytes) = (String::new(), 0);
     for _ in 0..tree.files {
         let path = read_path(&mut from)?;
@@ -269,7 +267,8 @@ mod tests {
         }
         assert!(refuses(&Tree { blake3: "0".repeat(64), ..tree.clone() }, &bytes));
         assert!(refuses(&tree, &bytes[..bytes.len() - 1]));
-        for files in [&[("b", "1"), ("a", "2")][..], &[("a", "1"), ("a", "2")], &[("a", "1"), ("a/b", "")]]
+        for files in
+            [&[("b", "1"), ("a", "2")][..], &[("a", "1"), ("a", "2")], &[("a", "1"), ("a/b", "")]]
         {
             let (tree, bytes) = packed(files)?;
             assert!(refuses(&tree, &bytes), "{files:?}");

@@ -93,7 +93,8 @@ fn build(args: BuildArgs) -> Result<ExitCode, Failure> {
         .packages(args.dep)
         .modules(args.import)
         .on_progress(progress::with_seconds());
-    let built = super::runtime()?.block_on(builder.build(&key)).map_err(|error| not_built(&error))?;
+    let built =
+        super::runtime()?.block_on(builder.build(&key)).map_err(|error| not_built(&error))?;
     put(&args.output, &built.bytes).map_err(|error| {
         Failure::usage(format!("cannot write {}: {error}", args.output.display()))
     })?;

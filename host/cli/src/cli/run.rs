@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use pcm_sandbox::{
-    BackendKind, Error, ErrorKind, ExecutionError, ExecutionResult, RunRequest, Session, SessionBuilder,
-    SessionState,
+    BackendKind, Error, ErrorKind, ExecutionError, ExecutionResult, RunRequest, Session,
+    SessionBuilder, SessionState,
 };
 
 use super::exit::{self, Failure};
@@ -63,7 +63,7 @@ Examples:
   pcm-sandbox run script.py --mount ./data:/data --get /work/report.html
   pcm-sandbox run script.py --network 'api.example.org,*.example.com'
   pcm-sandbox run -c 'x = 40' --save session && pcm-sandbox run --load session -c 'x + 2'
-  pcm-sandbox run --dep jinja2 -c 'import jinja2; jinja2.Template("{{ 6 * 7 }}").render()'
+  pcm-sandbox run --dep jinja2 -c 'import jinja2; jinja2.Template(\"{{ 6 * 7 }}\").render()'
   generate-code | pcm-sandbox run --json
 
 `pcm-sandbox limits` shows what holds where nothing is said.";

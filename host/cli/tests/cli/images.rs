@@ -58,8 +58,9 @@ impl Built {
             .file("tiny/data.txt", "data")
             .file("tiny_broken.py", "import there_is_no_such_module");
         world.add(&wheel)?;
-        let build =
-            world.pcm(&["image", "build", "--dep", "tiny", "--import", "sqlite3", "-o", "img", "--json"])?;
+        let build = world.pcm(&[
+            "image", "build", "--dep", "tiny", "--import", "sqlite3", "-o", "img", "--json",
+        ])?;
         assert_eq!(build.code, Some(0), "{}", build.stderr);
         assert!(build.stderr.contains(" s  compile\n"), "{}", build.stderr);
         Ok(Self { described: build.json()?, world })
@@ -83,7 +84,9 @@ impl Built {
         assert!(run.stderr.contains(reason), "{reason}: {}", run.stderr);
         let info = self.world.pcm(&["image", "info", "other", "--json"])?;
         match info.code {
-            Some(1) => assert!(info.json()?["problem"].as_str().is_some_and(|it| it.contains(reason))),
+            Some(1) => {
+                assert!(info.json()?["problem"].as_str().is_some_and(|it| it.contains(reason)))
+            }
             code => assert_eq!((code, info.stdout.as_str()), (Some(2), "")),
         }
         Ok(())
@@ -150,7 +153,8 @@ fn sessions_begin_with_what_was_imported(built: &Built) -> TestResult {
 fn fuel_is_counted_in_it_too(built: &Built) -> TestResult {
     let code = "import sys; 'tiny' in sys.modules";
     assert_eq!(built.value(&["img", "--fuel", "1G", "-c", code])?, true);
-    let run = |_| built.value(&["img", "--deterministic", "-c", "import tiny; tiny.RANDOM.random()"]);
+    let run =
+        |_| built.value(&["img", "--deterministic", "-c", "import tiny; tiny.RANDOM.random()"]);
     let [one, two] = [1, 2].map(run);
     assert_eq!(one?, two?);
     Ok(())
@@ -240,7 +244,8 @@ fn key(file: &Path) -> Result<[u8; 32], Box<dyn std::error::Error>> {
 #[test]
 fn an_image_of_what_cannot_be_imported_is_not_made() -> TestResult {
     let world = World::new()?;
-    world.add(&TestWheel::new("broken", "1").file("broken.py", "import there_is_no_such_module"))?;
+    world
+        .add(&TestWheel::new("broken", "1").file("broken.py", "import there_is_no_such_module"))?;
     for (arguments, reason) in [
         (&["--dep", "broken"][..], "broken cannot be imported: broken: ModuleNotFoundError"),
         (&["--import", "there_is_none"], "No module named 'there_is_none'"),

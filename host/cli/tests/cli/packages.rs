@@ -11,7 +11,8 @@ fn a_package_is_fetched_compiled_and_imported() -> TestResult {
     let world = World::new()?;
     let source = "def where():\n    return __file__, where.__code__.co_filename\n";
     world.add(&TestWheel::new("tiny-dep", "1.0").file("tiny_dep.py", source))?;
-    let code = "import tiny_dep, os\n[*tiny_dep.where(), tiny_dep.__cached__, os.listdir('/packages')]";
+    let code =
+        "import tiny_dep, os\n[*tiny_dep.where(), tiny_dep.__cached__, os.listdir('/packages')]";
     let run = world.pcm(&["run", "--json", "--dep", "tiny-dep>=1", "-c", code])?;
     assert_eq!(run.code, Some(0), "{}{}", run.stdout, run.stderr);
     let value = &run.json()?["value"];

@@ -37,7 +37,8 @@ impl World {
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = self.online(arguments);
         for (name, _) in std::env::vars_os() {
-            if name.to_str().is_some_and(|name| name.starts_with("PIP_") || name.starts_with("UV_")) {
+            if name.to_str().is_some_and(|name| name.starts_with("PIP_") || name.starts_with("UV_"))
+            {
                 command.env_remove(name);
             }
         }
