@@ -38,6 +38,11 @@ pub fn private_bytes() -> u64 {
         << 10
 }
 
+/// Memory of this process, shared pages by its share of them, in bytes.
+pub fn pss_bytes() -> u64 {
+    kilobytes("/proc/self/smaps_rollup", "Pss") << 10
+}
+
 /// How long a command takes from its start to its end, `runs` times, in order of length; None when
 /// it cannot be started or fails.
 pub fn whole_process(command: &mut Command, runs: usize) -> Option<Vec<Duration>> {

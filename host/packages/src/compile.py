@@ -10,10 +10,15 @@ import py_compile
 FOLDER = "/packages"
 
 
+def fail(error: OSError) -> None:
+    """A folder that cannot be read is no empty one."""
+    raise error
+
+
 def sources(folder: str) -> list[str]:
     """The Python files below a folder."""
     found: list[str] = []
-    for parent, folders, files in os.walk(folder):
+    for parent, folders, files in os.walk(folder, onerror=fail):
         folders.sort()
         found += [os.path.join(parent, file) for file in sorted(files) if file.endswith(".py")]
     return found

@@ -99,7 +99,11 @@ pub(crate) async fn make(
     let sources = files.keys().filter(is_source).count();
     if sources > 0 {
         progress(&format!("compiling {sources} files"));
-        let Compiled { skipped, .. } = compiler.compile(&folder).await?;
+        let Compiled { compiled, skipped } = compiler.compile(&folder).await?;
+        if compiled.saturating_add(skipped) != sources as u64 {
+            let message = format!("it saw {compiled} and {skipped} files of {sources}");
+            return Err(PackagesError::Compiler { message });
+        }
         if skipped > 0 {
             progress(&format!("{skipped} of them are no Python of this version"));
         }

@@ -1,5 +1,6 @@
 //! What is different between two versions of a session's files.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -7,7 +8,7 @@ use pcm_runtime_api::{ChangeKind, FileChange};
 use rustix::io::pread;
 
 use crate::content::{CHUNK, Content};
-use crate::tree::{Body, Entry, Folder, Ino, Lower, Node, ROOT_INO};
+use crate::node::{Body, Entry, Folder, Ino, Lower, Name, ROOT_INO};
 use crate::{Errno, Files, Kind, paths};
 
 /// The most changes that are told.
@@ -17,7 +18,7 @@ pub const MOST_CHANGES: usize = 1000;
 #[derive(Clone)]
 enum Side<'a> {
     Nothing,
-    File(&'a Arc<Node>, &'a Content),
+    File(&'a Content),
     Folder(&'a Folder),
     /// What an overlay shows of the host, if there is something.
     Host(Lower),
@@ -41,6 +42,7 @@ impl Files {
         if Arc::ptr_eq(&self.tree, &before.tree) {
             return changes;
         }
+        let touched = self.tree.changed_since(&before.tree);
         let (old, new) = (before.side(ROOT_INO), self.side(ROOT_INO));
         let mut left = vec![Pair { folder: Rc::from(""), name: "", old, new }];
         while let Some(pair) = left.pop() {
@@ -50,44 +52,59 @@ impl Files {
             if let Some((change, bytes)) = self.change(&pair.old, &pair.new) {
                 changes.push(FileChange { path: pair.path(), change, bytes });
             }
-            self.push_below(before, &pair, &mut left);
+            self.push_below(before, &pair, &touched, &mut left);
         }
         changes.sort_unstable_by(|one, two| one.path.cmp(&two.path));
         changes
     }
 
     /// Adds what lies in two folders and may differ.
-    fn push_below<'a>(&'a self, before: &'a Self, pair: &Pair<'a>, left: &mut Vec<Pair<'a>>) {
-        let names = |side: &Side<'a>| match side {
-            Side::Folder(folder) => Some(folder.entries.keys()),
+    fn push_below<'a>(
+        &'a self,
+        before: &'a Self,
+        pair: &Pair<'a>,
+        touched: &BTreeSet<Ino>,
+        left: &mut Vec<Pair<'a>>,
+    ) {
+        static NOTHING: BTreeMap<Name, Entry> = BTreeMap::new();
+        let entries = |side: &Side<'a>| match side {
+            Side::Folder(folder) => Some(&folder.entries),
             _ => None,
         };
-        let names = [names(&pair.old), names(&pair.new)].into_iter().flatten().flatten();
-        let mut names: Vec<&str> = names.map(|name| &**name).collect();
-        if names.is_empty() {
+        let (old, new) = (entries(&pair.old), entries(&pair.new));
+        if old.is_none() && new.is_none() {
             return;
         }
-        names.sort_unstable();
-        names.dedup();
         let folder: Rc<str> =
             Rc::from(if pair.name.is_empty() { String::new() } else { pair.path() });
-        // In reverse, so that they are taken in order.
-        for name in names.into_iter().rev() {
-            let (old, new) = (before.side_in(&pair.old, name), self.side_in(&pair.new, name));
-            let is_shared = match (&old, &new) {
-                (Side::File(old, _), Side::File(new, _)) => Arc::ptr_eq(old, new),
-                _ => false,
+        let mut olds = old.unwrap_or(&NOTHING).iter().peekable();
+        let mut news = new.unwrap_or(&NOTHING).iter().peekable();
+        let start = left.len();
+        loop {
+            let name = match (olds.peek(), news.peek()) {
+                (None, None) => break,
+                (Some((name, _)), None) | (None, Some((name, _))) => *name,
+                (Some((one, _)), Some((two, _))) => (*one).min(*two),
             };
-            if !is_shared {
+            let old = olds.next_if(|(at, _)| *at == name).map(|(_, entry)| *entry);
+            let new = news.next_if(|(at, _)| *at == name).map(|(_, entry)| *entry);
+            let is_same = old == new
+                && match old {
+                    Some(Entry::Node(ino)) => !touched.contains(&ino),
+                    Some(Entry::Gone) | None => true,
+                };
+            if !is_same {
+                let (old, new) = (before.side_in(&pair.old, name), self.side_in(&pair.new, name));
                 left.push(Pair { folder: Rc::clone(&folder), name, old, new });
             }
         }
+        left[start..].reverse(); // they are taken from the end
     }
 
     fn side(&self, ino: Ino) -> Side<'_> {
-        let Some(node) = self.tree.shared(ino) else { return Side::Nothing };
+        let Ok(node) = self.tree.node(ino) else { return Side::Nothing };
         match &node.body {
-            Body::File(content) => Side::File(node, content),
+            Body::File(content) => Side::File(content),
             Body::Folder(folder) => Side::Folder(folder),
             Body::Mount(_) => Side::Nothing,
         }
@@ -98,7 +115,7 @@ impl Files {
             Side::Host(Lower { mount: lower.mount, path: paths::join(&lower.path, name) })
         };
         match folder {
-            Side::Nothing | Side::File(..) => Side::Nothing,
+            Side::Nothing | Side::File(_) => Side::Nothing,
             Side::Host(lower) => below(lower),
             Side::Folder(folder) => match (folder.entries.get(name), &folder.lower) {
                 (Some(Entry::Node(ino)), _) => self.side(*ino),
@@ -116,16 +133,16 @@ impl Files {
         };
         let deleted = Some((ChangeKind::Deleted, 0));
         match (old, new) {
-            (Side::File(_, old), Side::File(_, new)) => {
+            (Side::File(old), Side::File(new)) => {
                 (!old.is_same(new)).then_some((ChangeKind::Modified, new.size()))
             }
-            (Side::Host(lower), Side::File(_, new)) => match host(lower) {
+            (Side::Host(lower), Side::File(new)) => match host(lower) {
                 None | Some(Kind::Folder) => Some((ChangeKind::Created, new.size())),
                 Some(_) if self.is_as_on_host(lower, new).unwrap_or(false) => None,
                 Some(_) => Some((ChangeKind::Modified, new.size())),
             },
-            (_, Side::File(_, new)) => Some((ChangeKind::Created, new.size())),
-            (Side::File(..), _) => deleted,
+            (_, Side::File(new)) => Some((ChangeKind::Created, new.size())),
+            (Side::File(_), _) => deleted,
             (Side::Host(lower), Side::Nothing) => host(lower).and(deleted),
             (Side::Host(lower), Side::Folder(new)) => match host(lower) {
                 Some(Kind::File | Kind::Link | Kind::Other) => deleted,

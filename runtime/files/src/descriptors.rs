@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use cap_std::fs::{Dir, File};
 
+use crate::handles::{Held, MOST_OF_A_SESSION};
+use crate::node::Ino;
 use crate::quota::MOST_DESCRIPTORS;
-use crate::tree::Ino;
 use crate::walk::{HostPlace, Place};
 use crate::{Errno, Kind};
 
@@ -37,11 +38,11 @@ pub(crate) enum Target {
     /// A file of a mount. Copies of a session share the handle, which has no position of its own.
     HostFile {
         place: HostPlace,
-        file: Arc<File>,
+        file: Arc<Held<File>>,
     },
     HostFolder {
         place: HostPlace,
-        dir: Arc<Dir>,
+        dir: Arc<Held<Dir>>,
     },
 }
 
@@ -90,6 +91,12 @@ impl Descriptors {
     /// Whether there is no room for another one.
     pub(crate) fn is_full(&self) -> bool {
         self.0.iter().flatten().count() >= MOST_DESCRIPTORS
+    }
+
+    /// Whether the session holds as many handles of the host as it may.
+    pub(crate) fn has_all_handles(&self) -> bool {
+        let handles = self.0.iter().flatten().filter(|open| open.target.ino().is_none());
+        handles.count() >= MOST_OF_A_SESSION
     }
 
     /// Gives a descriptor the lowest free number.

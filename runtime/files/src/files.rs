@@ -8,10 +8,11 @@ use rustix::io::{ReadWriteFlags, pread, pwrite, pwritev2};
 
 use crate::descriptors::{Access, Descriptor, Descriptors, Target};
 use crate::mounts::Mounted;
+use crate::node::{Ino, Node, ROOT_INO};
 use crate::quota::Quota;
-use crate::tree::{Body, Ino, Node, ROOT_INO, Tree};
+use crate::tree::Tree;
 use crate::walk::{Place, Spot};
-use crate::{Errno, Fd, FilesError, Kind, ROOT, Stat, paths};
+use crate::{Errno, Fd, FilesError, Kind, ROOT, paths};
 
 /// All files of a session: what it has in memory, what is mounted, and what it has open.
 ///
@@ -35,21 +36,6 @@ pub struct Files {
     pub(crate) descriptors: Arc<Descriptors>,
     pub(crate) mounts: Arc<[Mounted]>,
     pub(crate) quota: Quota,
-}
-
-/// What a time shall become.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SetTime {
-    /// What it is.
-    Keep,
-    /// Nanoseconds since 1970.
-    To(u64),
-}
-
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct NewTimes {
-    pub(crate) accessed: SetTime,
-    pub(crate) modified: SetTime,
 }
 
 /// Where a position counts from.
@@ -184,7 +170,7 @@ impl Files {
         match target {
             Target::File(ino) => Ok(self.tree.content(*ino)?.read(offset, buffer)),
             Target::HostFile { .. } if i64::try_from(offset).is_err() => Ok(0),
-            Target::HostFile { file, .. } => Ok(pread(file, buffer, offset)?),
+            Target::HostFile { file, .. } => Ok(pread(&***file, buffer, offset)?),
             Target::Folder(_) | Target::HostFolder { .. } => Err(Errno::IsFolder),
         }
     }
@@ -236,9 +222,9 @@ impl Files {
                 if append {
                     // The host may have written since the size was asked for.
                     let parts = [IoSlice::new(data)];
-                    return Ok(pwritev2(file, &parts, offset, ReadWriteFlags::APPEND)?);
+                    return Ok(pwritev2(&***file, &parts, offset, ReadWriteFlags::APPEND)?);
                 }
-                Ok(pwrite(file, data, offset)?)
+                Ok(pwrite(&***file, data, offset)?)
             }
             Target::Folder(_) | Target::HostFolder { .. } => Err(Errno::IsFolder),
         }
@@ -305,117 +291,6 @@ impl Files {
             Target::HostFile { file, .. } => Ok(file.metadata()?.len()),
             Target::Folder(_) | Target::HostFolder { .. } => Err(Errno::IsFolder),
         }
-    }
-
-    /// What is known of what a descriptor is open on.
-    pub fn stat(&self, fd: Fd) -> Result<Stat, Errno> {
-        if fd == ROOT {
-            return self.stat_own(ROOT_INO);
-        }
-        match &self.descriptor(fd)?.target {
-            Target::File(ino) | Target::Folder(ino) => self.stat_own(*ino),
-            Target::HostFile { place, file } => self.mount(place.mount)?.folder.stat_file(file),
-            Target::HostFolder { place, dir } => self.mount(place.mount)?.folder.stat_dir(dir),
-        }
-    }
-
-    /// What is known of what lies at a path. A symbolic link at its end is followed with `follow`.
-    pub fn stat_path(&self, base: Fd, path: &str, follow: bool) -> Result<Stat, Errno> {
-        let spot = self.walk(base, path, follow)?;
-        self.stat_place(&spot.found()?.place)
-    }
-
-    pub(crate) fn stat_place(&self, place: &Place) -> Result<Stat, Errno> {
-        match place {
-            Place::Own(ino) => self.stat_own(*ino),
-            Place::Host(host) => self.mount(host.mount)?.folder.stat(&host.path),
-        }
-    }
-
-    fn stat_own(&self, ino: Ino) -> Result<Stat, Errno> {
-        let node = self.tree.node(ino)?;
-        let (kind, size) = match &node.body {
-            Body::File(content) => (Kind::File, content.size()),
-            Body::Folder(_) | Body::Mount(_) => (Kind::Folder, 0),
-        };
-        Ok(Stat { kind, size, times: node.times, number: ino.0, device: 0 })
-    }
-
-    /// Sets the times of what a descriptor is open on.
-    pub fn set_times(
-        &mut self,
-        fd: Fd,
-        accessed: SetTime,
-        modified: SetTime,
-        now: u64,
-    ) -> Result<(), Errno> {
-        let times = NewTimes { accessed, modified };
-        if fd == ROOT {
-            return self.set_times_at(&Place::Own(ROOT_INO), times, now);
-        }
-        let place = match &self.descriptor(fd)?.target {
-            Target::File(ino) | Target::Folder(ino) => Place::Own(*ino),
-            Target::HostFile { place, .. } | Target::HostFolder { place, .. } => {
-                Place::Host(place.clone())
-            }
-        };
-        self.set_times_at(&place, times, now)
-    }
-
-    /// Sets the times of what lies at a path.
-    pub fn set_times_path(
-        &mut self,
-        (base, path, follow): (Fd, &str, bool),
-        accessed: SetTime,
-        modified: SetTime,
-        now: u64,
-    ) -> Result<(), Errno> {
-        let place = self.walk(base, path, follow)?.found()?.place.clone();
-        self.set_times_at(&place, NewTimes { accessed, modified }, now)
-    }
-
-    fn set_times_at(&mut self, place: &Place, times: NewTimes, now: u64) -> Result<(), Errno> {
-        match self.current(place)? {
-            Place::Host(host) if !self.is_overlay(&host) => {
-                self.mount(host.mount)?.folder.set_times(&host.path, times)
-            }
-            place => {
-                let ino = self.own(&place, now)?;
-                let node = self.tree_mut().node_mut(ino)?;
-                for (time, new) in [
-                    (&mut node.times.accessed, times.accessed),
-                    (&mut node.times.modified, times.modified),
-                ] {
-                    if let SetTime::To(nanoseconds) = new {
-                        *time = nanoseconds;
-                    }
-                }
-                node.times.changed = now;
-                Ok(())
-            }
-        }
-    }
-
-    /// Where a symbolic link of a mount leads, if that is inside the mount: an absolute target, or
-    /// one that climbs out, is nothing that the guest should know.
-    pub fn read_link(&self, base: Fd, path: &str) -> Result<String, Errno> {
-        let spot = self.walk(base, path, false)?;
-        let found = spot.found()?;
-        let (Place::Host(host), Kind::Link) = (&found.place, found.kind) else {
-            return Err(Errno::Invalid);
-        };
-        let target = self.mount(host.mount)?.folder.read_link(&host.path)?;
-        if target.starts_with('/') {
-            return Err(Errno::Access);
-        }
-        let mut depth = paths::depth(&host.path) - 1;
-        for name in target.split('/').filter(|name| !matches!(*name, "" | ".")) {
-            depth = match name {
-                ".." => depth.checked_sub(1).ok_or(Errno::Access)?,
-                _ => depth + 1,
-            };
-        }
-        Ok(target)
     }
 
     /// What a spot is to be changed through: the folder in memory, or a place in a writable mount.

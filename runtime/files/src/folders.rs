@@ -1,7 +1,7 @@
 //! Making folders, and removing what is in them.
 
 use crate::files::Writable;
-use crate::tree::{Entry, Ino, Node};
+use crate::node::{Entry, Ino, Node};
 use crate::walk::{Place, Spot};
 use crate::{Errno, Fd, Files, Kind};
 

@@ -6,7 +6,7 @@ use pcm_runtime_api::{Mount, MountAccess};
 
 use crate::content::CHUNK;
 use crate::mounts::{HostFolder, Mounted};
-use crate::tree::{Body, Ino, Lower, Node, ROOT_INO};
+use crate::node::{Body, Ino, Lower, Node, ROOT_INO};
 use crate::walk::Place;
 use crate::{Errno, Files, FilesError, Kind, Opening, ROOT, Times, paths};
 
@@ -163,7 +163,7 @@ impl Files {
         let node = match access {
             MountAccess::Overlay => Node::folder(Some(lower), now),
             MountAccess::ReadOnly | MountAccess::ReadWrite => {
-                Node { times: Times::all(now), body: Body::Mount(mount) }
+                Node::new(Times::all(now), Body::Mount(mount))
             }
         };
         let ino = tree.take_number();

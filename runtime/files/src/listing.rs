@@ -11,7 +11,7 @@ use rustix::fs::{FileType, Mode, OFlags, RawDir, SeekFrom, openat, seek};
 
 use crate::descriptors::Target;
 use crate::mounts::{HostFolder, kind};
-use crate::tree::{Body, Folder, Ino, ROOT_INO};
+use crate::node::{Body, Folder, Ino, ROOT_INO};
 use crate::walk::Place;
 use crate::{Errno, Fd, Files, Kind, ROOT};
 
@@ -49,7 +49,7 @@ impl Files {
         let descriptor = self.descriptor(fd)?;
         let place = descriptor.folder()?;
         let dir = match &descriptor.target {
-            Target::HostFolder { dir, .. } => Some(&**dir),
+            Target::HostFolder { dir, .. } => Some(&***dir),
             _ => None,
         };
         // A folder that is gone from the overlay but still open lists nothing any more.

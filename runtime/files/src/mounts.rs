@@ -15,9 +15,9 @@ use cap_std::fs::{Dir, File, FileType, Metadata, MetadataExt as _, OpenOptions};
 use pcm_runtime_api::MountAccess;
 use rustix::fs::{AtFlags, OFlags, Timespec, Timestamps, UTIME_OMIT, utimensat};
 
-use crate::files::{NewTimes, SetTime};
+use crate::metadata::{NewTimes, SetTime};
+use crate::node::Ino;
 use crate::protected::is_protected;
-use crate::tree::Ino;
 use crate::{Errno, Kind, Stat, Times, paths};
 
 /// A mounted folder and where it is in the tree.

@@ -7,7 +7,8 @@ use pcm_runtime_api::MountAccess;
 use crate::content::Content;
 use crate::descriptors::{Descriptor, Target};
 use crate::files::Writable;
-use crate::tree::Node;
+use crate::handles::Held;
+use crate::node::Node;
 use crate::walk::{Found, HostPlace, Place, Spot};
 use crate::{Errno, Fd, Files, Kind};
 
@@ -62,6 +63,9 @@ impl Files {
         if self.descriptors.is_full() {
             return Err(Errno::TooManyOpen);
         }
+        if self.descriptors.has_all_handles() && self.leads_to_host(base, path, how)? {
+            return Err(Errno::TooManyOpen);
+        }
         let target = self.open_target(base, path, how, now)?;
         let is_file = target.kind() == Kind::File;
         let descriptor = Descriptor {
@@ -72,6 +76,13 @@ impl Files {
             append: how.append,
         };
         Arc::make_mut(&mut self.descriptors).add(descriptor)
+    }
+
+    /// Whether a path leads to what is not in memory yet.
+    fn leads_to_host(&self, base: Fd, path: &str, how: Opening) -> Result<bool, Errno> {
+        let spot = self.walk(base, path, how.follow)?;
+        let place = spot.found.map_or(spot.folder, |found| found.place);
+        Ok(matches!(place, Place::Host(_)))
     }
 
     pub(crate) fn open_target(
@@ -103,7 +114,8 @@ impl Files {
         match place {
             Place::Own(ino) => Ok(Target::Folder(*ino)),
             Place::Host(host) => {
-                let dir = self.mount(host.mount)?.folder.open_folder(&host.path)?;
+                let folder = &self.mount(host.mount)?.folder;
+                let dir = Held::open(|| folder.open_folder(&host.path))?;
                 Ok(Target::HostFolder { place: host.clone(), dir: Arc::new(dir) })
             }
         }
@@ -115,7 +127,8 @@ impl Files {
             (_, Kind::Folder) => Err(Errno::IsFolder),
             (Place::Own(ino), _) => Ok(Target::File(*ino)),
             (Place::Host(host), _) => {
-                let file = self.mount(host.mount)?.folder.open_to_read(&host.path)?;
+                let folder = &self.mount(host.mount)?.folder;
+                let file = Held::open(|| folder.open_to_read(&host.path))?;
                 Ok(Target::HostFile { place: host.clone(), file: Arc::new(file) })
             }
         }
@@ -141,7 +154,8 @@ impl Files {
 
     fn open_host(&self, host: &HostPlace, how: Opening, create: bool) -> Result<Target, Errno> {
         let folder = &self.mount(host.mount)?.folder;
-        let file = folder.open_to_write(&host.path, how.read, create, create && how.exclusive)?;
+        let exclusive = create && how.exclusive;
+        let file = Held::open(|| folder.open_to_write(&host.path, how.read, create, exclusive))?;
         Ok(Target::HostFile { place: host.clone(), file: Arc::new(file) })
     }
 

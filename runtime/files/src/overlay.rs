@@ -7,7 +7,7 @@ use pcm_runtime_api::MountAccess;
 use rustix::io::pread;
 
 use crate::content::{CHUNK, Content};
-use crate::tree::{Body, Ino, Lower, Node};
+use crate::node::{Body, Ino, Lower, Node};
 use crate::walk::{HostPlace, Place};
 use crate::{Errno, Files, Kind, paths};
 
@@ -86,7 +86,7 @@ impl Files {
             Kind::File => Body::File(Content::default()),
             Kind::Link | Kind::Other => return Err(Errno::Access),
         };
-        Ok(Node { times: stat.times, body })
+        Ok(Node::new(stat.times, body))
     }
 
     /// Whether the host has something under a name that the overlay would show, if its own entry

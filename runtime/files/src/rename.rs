@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::files::Writable;
-use crate::tree::{Body, Ino};
+use crate::node::{Body, Ino};
 use crate::walk::{Found, HostPlace, Place, Spot};
 use crate::{Errno, Fd, Files, Kind};
 

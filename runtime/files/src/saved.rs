@@ -10,7 +10,8 @@ use pcm_runtime_api::{Mount, MountAccess};
 
 use crate::content::{CHUNK, Content};
 use crate::descriptors::{Descriptor, Target};
-use crate::tree::{Body, Entry, Ino, Lower, Node, ROOT_INO, Tree};
+use crate::node::{Body, Entry, Ino, Lower, Node, ROOT_INO};
+use crate::tree::Tree;
 use crate::{Fd, Files, FilesError, Quota, Times, paths};
 
 /// The last byte is the version of the format.
@@ -213,7 +214,7 @@ impl<'a> Reader<'a> {
             }
             let (ino, times) = self.head(next)?;
             let body = Body::File(self.content(&tree)?);
-            tree.add_orphan(ino, Node { times, body }).map_err(|_| DAMAGED)?;
+            tree.add_orphan(ino, Node::new(times, body)).map_err(|_| DAMAGED)?;
         }
         tree.count_from(next);
         Ok(tree)
@@ -240,7 +241,8 @@ impl<'a> Reader<'a> {
             return Ok(None);
         }
         let (ino, own_times) = self.head(next)?;
-        let (mut node, mut opened) = (Node { times: own_times, ..Node::folder(None, 0) }, None);
+        let (mut node, mut opened) = (Node::folder(None, 0), None);
+        node.times = own_times;
         match kind {
             FILE => node.body = Body::File(self.content(tree)?),
             FOLDER | MERGED => {

@@ -7,16 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::content::Content;
-use crate::{Errno, Quota, Times};
-
-/// The number of a node. Never used twice in a tree.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Ino(pub(crate) u64);
-
-pub(crate) const ROOT_INO: Ino = Ino(1);
-
-/// A name in a folder, shared with the folder's other index.
-pub(crate) type Name = Arc<str>;
+use crate::node::{Body, Entry, Folder, Ino, Name, Node, ROOT_INO};
+use crate::{Errno, Quota};
 
 #[derive(Debug, Clone)]
 pub(crate) struct Tree {
@@ -28,71 +20,6 @@ pub(crate) struct Tree {
     gone: u64,
     /// Nodes without a name that a descriptor keeps alive.
     orphans: BTreeSet<Ino>,
-}
-
-#[derive(Debug, Clone)]
-pub(crate) struct Node {
-    pub(crate) times: Times,
-    pub(crate) body: Body,
-}
-
-#[derive(Debug, Clone)]
-pub(crate) enum Body {
-    File(Content),
-    Folder(Folder),
-    /// A folder of the host, by its place in the list of mounts.
-    Mount(usize),
-}
-
-#[derive(Debug, Clone)]
-pub(crate) struct Folder {
-    /// The folder above; the root is its own.
-    pub(crate) parent: Ino,
-    pub(crate) entries: BTreeMap<Name, Entry>,
-    /// The entries that have a node, in the order in which listings give them: numbers only grow,
-    /// so a listing that goes on after a number misses nothing that stayed and repeats nothing.
-    pub(crate) order: BTreeMap<Ino, Name>,
-    /// The folder of an overlay's host that shows through.
-    pub(crate) lower: Option<Lower>,
-}
-
-/// A folder below an overlay mount.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Lower {
-    pub(crate) mount: usize,
-    /// Relative to the mount; empty for the mount itself.
-    pub(crate) path: String,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Entry {
-    Node(Ino),
-    /// What the host has of this name is hidden.
-    Gone,
-}
-
-impl Folder {
-    fn new(parent: Ino, lower: Option<Lower>) -> Self {
-        Self { parent, entries: BTreeMap::new(), order: BTreeMap::new(), lower }
-    }
-
-    pub(crate) fn child(&self, name: &str) -> Option<Ino> {
-        match self.entries.get(name) {
-            Some(Entry::Node(ino)) => Some(*ino),
-            Some(Entry::Gone) | None => None,
-        }
-    }
-}
-
-impl Node {
-    pub(crate) fn file(content: Content, now: u64) -> Self {
-        Self { times: Times::all(now), body: Body::File(content) }
-    }
-
-    /// An empty folder. Which one is above it, it learns when it gets its name.
-    pub(crate) fn folder(lower: Option<Lower>, now: u64) -> Self {
-        Self { times: Times::all(now), body: Body::Folder(Folder::new(ROOT_INO, lower)) }
-    }
 }
 
 impl Tree {
@@ -167,11 +94,40 @@ impl Tree {
         self.orphans.iter().copied()
     }
 
+    /// The nodes that differ from those of another version of the tree, and all folders above them
+    /// in either: what is not among them is the same, with all that lies below.
+    pub(crate) fn changed_since(&self, before: &Self) -> BTreeSet<Ino> {
+        let mut changed = BTreeSet::new();
+        let (mut old, mut new) = (before.nodes.iter().peekable(), self.nodes.iter().peekable());
+        loop {
+            let ino = match (old.peek(), new.peek()) {
+                (None, None) => break,
+                (Some((ino, _)), None) | (None, Some((ino, _))) => **ino,
+                (Some((one, _)), Some((two, _))) => **one.min(two),
+            };
+            let old = old.next_if(|(at, _)| **at == ino).map(|(_, node)| node);
+            let new = new.next_if(|(at, _)| **at == ino).map(|(_, node)| node);
+            if let (Some(old), Some(new)) = (old, new)
+                && Arc::ptr_eq(old, new)
+            {
+                continue;
+            }
+            for (tree, node) in [(before, old), (self, new)] {
+                let mut above = node.map(|node| node.parent);
+                while let Some(ino) = above.filter(|ino| changed.insert(*ino)) {
+                    above = tree.nodes.get(&ino).map(|node| node.parent);
+                }
+            }
+            changed.insert(ino);
+        }
+        changed
+    }
+
     /// The number of names above a folder; the root's is 0.
     pub(crate) fn depth(&self, mut ino: Ino) -> Result<usize, Errno> {
         let mut depth = 0;
         while ino != ROOT_INO {
-            ino = self.folder(ino)?.parent;
+            ino = self.node(ino)?.parent;
             depth += 1;
         }
         Ok(depth)
@@ -183,7 +139,7 @@ impl Tree {
             if ino == ROOT_INO {
                 return Ok(false);
             }
-            ino = self.folder(ino)?.parent;
+            ino = self.node(ino)?.parent;
         }
         Ok(true)
     }
@@ -225,9 +181,7 @@ impl Tree {
         if self.nodes.contains_key(&ino) {
             return Err(Errno::Exists);
         }
-        if let Body::Folder(added) = &mut node.body {
-            added.parent = folder;
-        }
+        node.parent = folder;
         let now = node.times.changed;
         let size = size_of(&node.body);
         self.link(folder, name, ino, now)?;
@@ -336,9 +290,7 @@ impl Tree {
         self.link(to.0, to.1, ino, now)?;
         let node = self.node_mut(ino)?;
         node.times.changed = now;
-        if let Body::Folder(folder) = &mut node.body {
-            folder.parent = to.0;
-        }
+        node.parent = to.0;
         Ok(())
     }
 

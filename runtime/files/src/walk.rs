@@ -1,6 +1,6 @@
 //! From a path to what lies there.
 
-use crate::tree::{Body, Entry, Ino, Lower, ROOT_INO};
+use crate::node::{Body, Entry, Ino, Lower, ROOT_INO};
 use crate::{Errno, Fd, Files, Kind, ROOT, paths};
 
 /// The symbolic links that one path may lead through.
@@ -184,7 +184,7 @@ impl Files {
         match folder {
             Place::Own(ino) if self.tree.is_orphan(*ino) => Err(Errno::NotFound),
             Place::Own(ino) if from_link && self.is_mount_point(*ino) => Err(Errno::Access),
-            Place::Own(ino) => Ok(Place::Own(self.tree.folder(*ino)?.parent)),
+            Place::Own(ino) => Ok(Place::Own(self.tree.node(*ino)?.parent)),
             Place::Host(host) => match paths::split(&host.path) {
                 Some((above, _)) => {
                     let path = above.to_owned();

@@ -436,6 +436,21 @@ fn mounts_that_make_no_sense_are_refused_with_the_reason() {
 }
 
 #[test]
+fn a_session_holds_few_handles_of_the_host() {
+    let (_host, mut files) = mounted(MountAccess::ReadWrite);
+    let open = |files: &mut Files, path, how| files.open(ROOT, path, how, 1);
+    let held = (0..200).take_while(|_| open(&mut files, "/data/a.txt", READ).is_ok()).count();
+    assert_eq!(held, 64);
+    for (path, how) in [("/data/d", READ), ("/data/a.txt", WRITE), ("/data/new", WRITE)] {
+        assert_eq!(open(&mut files, path, how), Err(Errno::TooManyOpen), "{path}");
+    }
+    assert!(open(&mut files, "/work/own", WRITE).is_ok(), "what is in memory needs none");
+    assert_eq!(text(&files, "/data/d/b.txt"), "host b", "the embedder is not the guest");
+    files.close(10).unwrap();
+    assert!(open(&mut files, "/data/d", READ).is_ok());
+}
+
+#[test]
 fn what_the_host_forbids_is_refused() {
     if rustix::process::geteuid().is_root() {
         return; // nothing is forbidden

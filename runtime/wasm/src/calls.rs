@@ -1,6 +1,6 @@
 //! The host calls of one run: those that wait, those that are worked on, and their replies.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +21,10 @@ const WAITING_FACTOR: u64 = 2;
 /// The refusals that may wait for the guest; a guest that leaves more lying is not calling tools.
 const REFUSED_CALLS: usize = 1 << 20;
 
+/// How often a guest whose replies come in order may look for one in vain before it has to wait:
+/// looking must not depend on how fast the host is.
+const GLANCES: u32 = 100;
+
 /// What the host keeps for the run that goes on.
 pub(crate) struct Active {
     pub(crate) control: Arc<Control>,
@@ -34,6 +38,16 @@ pub(crate) struct Active {
     /// Bytes of the requests in `submitted`.
     waiting_bytes: u64,
     places: Arc<Semaphore>,
+    /// For deterministic sessions.
+    in_order: Option<InOrder>,
+}
+
+/// Replies come in the order of their requests, whichever is there first.
+#[derive(Default)]
+struct InOrder {
+    expected: VecDeque<i32>,
+    early: BTreeMap<i32, Reply>,
+    glances: u32,
 }
 
 /// Why a call was not started.
@@ -60,7 +74,7 @@ struct Reply {
 }
 
 impl Active {
-    pub(crate) fn new(run: Arc<Run>, control: Arc<Control>) -> Self {
+    pub(crate) fn new(run: Arc<Run>, control: Arc<Control>, deterministic: bool) -> Self {
         Self {
             control,
             run,
@@ -70,6 +84,7 @@ impl Active {
             last_number: 0,
             waiting_bytes: 0,
             places: Arc::new(Semaphore::new(CONCURRENT_CALLS)),
+            in_order: deterministic.then(InOrder::default),
         }
     }
 
@@ -100,6 +115,9 @@ impl Active {
                 return Ok(number);
             }
         };
+        if let Some(in_order) = &mut self.in_order {
+            in_order.expected.push_back(number);
+        }
         let request_bytes = request.len() as u64;
         self.waiting_bytes += request_bytes;
         let (run, places) = (Arc::clone(&self.run), Arc::clone(&self.places));
@@ -119,6 +137,34 @@ impl Active {
         }
     }
 
+    /// Whether a wait of this length is only time that passes: no reply is expected.
+    pub(crate) fn only_waits(&self) -> bool {
+        self.refused.is_empty()
+            && self.in_order.as_ref().is_some_and(|in_order| in_order.expected.is_empty())
+    }
+
+    /// The reply to the oldest request; a guest that only looks gets it when it has looked often.
+    async fn next_in_order(&mut self, looks: bool) -> Result<Option<Reply>> {
+        loop {
+            let Some(in_order) = &mut self.in_order else { return Ok(None) };
+            let Some(&number) = in_order.expected.front() else { return Ok(None) };
+            in_order.glances += u32::from(looks);
+            if looks && in_order.glances < GLANCES {
+                return Ok(None);
+            }
+            if let Some(reply) = in_order.early.remove(&number) {
+                in_order.expected.pop_front();
+                in_order.glances = 0;
+                return Ok(Some(reply));
+            }
+            in_order.glances = GLANCES; // it waits now
+            let reply = self.joined().await?;
+            if let Some(in_order) = &mut self.in_order {
+                in_order.early.insert(reply.number, reply);
+            }
+        }
+    }
+
     /// The next reply to a submitted request: waits for ever without a timeout.
     pub(crate) async fn next_reply(
         &mut self,
@@ -128,6 +174,9 @@ impl Active {
             return Ok(Some((number, refused.frame(&self.run))));
         }
         let reply = match timeout {
+            _ if self.in_order.is_some() && !self.only_waits() => {
+                self.next_in_order(timeout == Some(Duration::ZERO)).await?
+            }
             Some(Duration::ZERO) if self.submitted.is_empty() => return Ok(None),
             Some(Duration::ZERO) => {
                 tokio::task::yield_now().await; // the calls may share this thread

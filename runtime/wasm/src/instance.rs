@@ -143,7 +143,8 @@ impl Instance {
         let options = RunOptions::new(run.limits(), repr, std::mem::take(&mut self.shared));
         let options = options.encode();
         self.store.data_mut().limiter = limiter(run.limits());
-        self.store.data_mut().active = Some(Active::new(run, control));
+        let deterministic = self.wasi().is_deterministic();
+        self.store.data_mut().active = Some(Active::new(run, control, deterministic));
         self.store.set_epoch_deadline(1);
         self.send(&options, source).await?;
         if self.metering == Metering::Fuel {

@@ -5,9 +5,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use pcm_runtime_api::{
-    CheckpointId, ErrorKind, ExecutionResult, Executor, ExecutorError, Limits, NoHost, RunRequest,
-    SandboxConfig, SessionState,
+    CheckpointId, ErrorKind, ExecutionResult, Executor, ExecutorError, HostCall, HostError,
+    HostPort, Limits, NoHost, Payload, RunRequest, SandboxConfig, SessionState,
 };
 use pcm_runtime_wasm::{WasmEngine, WasmSandbox};
 use serde_json::{Value, json};
@@ -283,4 +284,56 @@ async fn work_of_the_host_for_hashes_uses_fuel() {
     let result = run(&sandbox, "hashlib.sha256(data).hexdigest()[:8]").await;
     assert_eq!(result.value, "30e14955");
     assert!(result.usage.fuel.unwrap() > (1 << 20) / 64 * 1000, "{:?}", result.usage);
+}
+
+#[tokio::test]
+async fn a_deterministic_session_is_always_the_same() {
+    const CODE: &str = "
+import asyncio, datetime, os, random, secrets, time, uuid
+began = time.monotonic()
+time.sleep(1000)
+await asyncio.sleep(1000)
+[str(datetime.datetime.now()), random.random(), secrets.token_hex(), str(uuid.uuid4()), uuid.uuid1().hex,
+ os.urandom(4).hex(), time.monotonic() - began > 2000, hash('a'), list({'a', 'b', 'c'})]";
+    let mut results = Vec::new();
+    for _ in 0..2 {
+        let config = SandboxConfig { deterministic: true, ..Limits::default().into() };
+        let result = run(&started(config).await, CODE).await;
+        assert!(result.is_ok(), "{:?}", result.error);
+        results.push((result.value, result.usage.fuel.unwrap()));
+    }
+    assert_eq!(results[0], results[1]);
+    assert_eq!(results[0].0[6], true);
+    assert!(results[0].0[0].as_str().unwrap().starts_with("2020-01-01"));
+}
+
+/// Answers the later the smaller the argument.
+#[derive(Debug)]
+struct Reversing;
+
+#[async_trait]
+impl HostPort for Reversing {
+    async fn call(&self, call: HostCall) -> Result<Payload, HostError> {
+        let number = call.args.value["args"]["i"].as_u64().unwrap();
+        tokio::time::sleep(Duration::from_millis(40 - number * 10)).await;
+        Ok(json!(number).into())
+    }
+}
+
+#[tokio::test]
+async fn calls_of_a_deterministic_session_are_answered_in_their_order() {
+    const CODE: &str = "
+import asyncio
+order = []
+async def call(i):
+    order.append(await tools.t(i=i))
+waiting = asyncio.gather(call(0), call(1), call(2))
+while not waiting.done():
+    await asyncio.sleep(0)
+await asyncio.gather(call(0), asyncio.sleep(100), call(1))
+order";
+    let config = SandboxConfig { deterministic: true, ..Limits::default().into() };
+    let sandbox = WasmSandbox::new(WasmEngine::shared().unwrap(), config);
+    sandbox.start(Arc::new(Reversing)).await.unwrap();
+    assert_eq!(value(&sandbox, CODE).await, json!([0, 1, 2, 0, 1]));
 }

@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 
 use crate::PackagesError;
 use crate::digest::Digest;
+use crate::folder::open_plain;
 use crate::name::{WheelName, is_version, normalised};
 use command::Ended;
 pub(crate) use redact::without_addresses;
@@ -29,7 +30,7 @@ const PYTHON: &str = "3.13";
 const MAX_CHOICES: usize = 1000;
 /// A list of wheels as a resolver writes it.
 const MAX_ANSWER: u64 = 64 << 20;
-const NEEDED: &str = "uv (0.8.5 or newer) or pip (22.2 or newer, of the python3 in PATH)";
+const NEEDED: &str = "uv (0.9.30 or newer) or pip (22.2 or newer, of the python3 in PATH)";
 
 /// What the wheels may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,8 +125,8 @@ impl Kind {
     /// The oldest version that has what is asked of it.
     fn oldest(self) -> [u64; 3] {
         match self {
-            Self::Uv => [0, 8, 5],
-            Self::Pip => [22, 2, 0],
+            Self::Uv => [0, 9, 30],  // lists the wheels of the platform, not all
+            Self::Pip => [22, 2, 0], // has `--report`
         }
     }
 }
@@ -307,7 +308,15 @@ impl Found {
                     Some(path) => Place::File(percent_decoded(path)?.into()),
                     None => Place::Index,
                 };
-                Some(Choice { wheel, sha256: found.sha256.as_ref()?.parse().ok()?, place })
+                let sha256 = match (&found.sha256, &place) {
+                    (Some(sha256), _) => sha256.parse().ok()?,
+                    // Older versions of uv leave that to whoever reads the file.
+                    (None, Place::File(path)) => {
+                        Digest::of_reader(&mut open_plain(path).ok()?).ok()?
+                    }
+                    (None, Place::Index) => return None,
+                };
+                Some(Choice { wheel, sha256, place })
             })
             .filter(|choice| choice.wheel.is_pure() || allowed == Wheels::Native)
             .collect();

@@ -332,7 +332,7 @@ fn a_record_that_does_not_fit_is_refused() {
     assert!(refusal(&none).contains("it has no RECORD of x"));
     let mut two = members(&[("x.py", b"1")]);
     two.push(Member::new("x-2.dist-info/RECORD", b""));
-    assert!(refusal(&two).contains("two RECORDs"));
+    assert!(refusal(&two).contains("two RECORD files"));
     let huge = vec![b'\n'; 17 << 20];
     let mut flood = members(&[]);
     flood.retain(|member| !member.name.ends_with(b"RECORD"));

@@ -59,7 +59,7 @@ impl Unpacker {
         match (found.pop(), found.pop()) {
             (Some(info), None) => Ok(info.to_owned()),
             (None, _) => Err(format!("it has no RECORD of {}", self.name).into()),
-            (Some(_), Some(_)) => Err(format!("it has two RECORDs of {}", self.name).into()),
+            (Some(_), Some(_)) => Err(format!("it has two RECORD files of {}", self.name).into()),
         }
     }
 

@@ -318,7 +318,7 @@ impl Compiler for Saboteur {
     }
     async fn compile(&self, folder: &Path) -> Result<Compiled, PackagesError> {
         (self.0)(folder).map_err(|error| PackagesError::Compiler { message: error.to_string() })?;
-        Ok(Compiled::default())
+        Ok(Compiled { compiled: 1, skipped: 0 })
     }
 }
 
@@ -356,6 +356,28 @@ async fn a_compiler_may_leave_bytecode_and_nothing_else() -> TestResult {
     });
     let set = world.resolve_in(&store, &["a"], &good).await?;
     assert!(set.folder.join("__pycache__/a.cpython-313.pyc").exists());
+    Ok(())
+}
+
+/// Finds no files, as where the folder is not shown to the sandbox.
+struct Blind;
+
+#[async_trait]
+impl Compiler for Blind {
+    fn key(&self) -> String {
+        "blind".to_owned()
+    }
+    async fn compile(&self, _: &Path) -> Result<Compiled, PackagesError> {
+        Ok(Compiled::default())
+    }
+}
+
+#[tokio::test]
+async fn a_compiler_that_sees_no_files_has_failed() -> TestResult {
+    let world = World::new(Tool::Pip)?.offline()?;
+    world.add(&simple("a", "1"))?;
+    let message = message(world.resolve_in(&world.store()?, &["a"], &Blind).await);
+    assert_eq!(message, "the packages could not be compiled: it saw 0 and 0 files of 1");
     Ok(())
 }
 
@@ -413,7 +435,7 @@ async fn without_a_resolver_it_is_said_what_is_needed() -> TestResult {
     let none = message(world.resolve(&["a"]).await);
     assert_eq!(
         none,
-        "packages are resolved by uv (0.8.5 or newer) or pip (22.2 or newer, of the python3 in \
+        "packages are resolved by uv (0.9.30 or newer) or pip (22.2 or newer, of the python3 in \
          PATH), and neither is here"
     );
     for (program, version) in [("uv", "uv 0.1.0"), ("python3", "pip 9.0.1")] {

@@ -8,7 +8,7 @@ use wasmtime::Error;
 pub(crate) struct Errno(u16);
 
 impl Errno {
-    pub(super) const ACCES: Self = Self(2);
+    pub(super) const ACCESS: Self = Self(2);
     pub(super) const BADF: Self = Self(8);
     pub(super) const BUSY: Self = Self(10);
     pub(super) const EXIST: Self = Self(20);
@@ -47,7 +47,7 @@ impl Errno {
 impl From<FilesErrno> for Errno {
     fn from(errno: FilesErrno) -> Self {
         match errno {
-            FilesErrno::Access => Self::ACCES,
+            FilesErrno::Access => Self::ACCESS,
             FilesErrno::BadDescriptor => Self::BADF,
             FilesErrno::Busy => Self::BUSY,
             FilesErrno::CrossDevice => Self::XDEV,

@@ -17,6 +17,10 @@ mod poll;
 mod random;
 mod saved;
 mod streams;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
 
 use pcm_runtime_api::SandboxConfig;
 use pcm_runtime_files::{Fd, Files, FilesError, Quota};
@@ -59,6 +63,16 @@ impl Wasi {
         let Self { files, clock, random, streams } = self;
         let (clock, random) = (clock.clone(), random.clone());
         Self { files: files.clone(), clock, random, streams: *streams }
+    }
+
+    /// Whether clocks and random numbers are made up.
+    pub(crate) fn is_deterministic(&self) -> bool {
+        matches!(self.clock, Clock::Virtual { .. })
+    }
+
+    /// Lets made-up time pass.
+    pub(crate) fn pass(&mut self, time: Duration) {
+        self.clock.sleep(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
     }
 
     /// The time that files are stamped with.
