@@ -4,7 +4,11 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+#[cfg(feature = "wasm")]
+use pcm_runtime_api::ExecutorError;
 use pcm_runtime_api::{Executor, SandboxConfig};
+#[cfg(feature = "wasm")]
+use pcm_runtime_wasm::{WasmEngine, WasmSandbox};
 use serde::Serialize;
 
 use crate::Error;
@@ -82,7 +86,7 @@ impl BackendKind {
     pub(crate) async fn executor(self, config: SandboxConfig) -> Result<Arc<dyn Executor>, Error> {
         match self {
             #[cfg(feature = "wasm")]
-            Self::Wasm => wasm(config).await,
+            Self::Wasm => Ok(Arc::new(WasmSandbox::new(wasm_engine().await?, config))),
             _ => {
                 let _ = config; // a build may have no backend at all
                 Err(Error::BackendNotBuilt { backend: self })
@@ -91,19 +95,18 @@ impl BackendKind {
     }
 }
 
-/// The first session of a process loads the engine, which may have to unpack its image: not a thing
-/// to do on a thread that other tasks wait for.
+/// The engine of this process, with the image that is part of it.
+///
+/// The first caller loads it, which may have to unpack its image: not a thing to do on a thread that
+/// other tasks wait for.
 #[cfg(feature = "wasm")]
-async fn wasm(config: SandboxConfig) -> Result<Arc<dyn Executor>, Error> {
-    use pcm_runtime_api::ExecutorError;
-    use pcm_runtime_wasm::{WasmEngine, WasmSandbox};
-
+pub(crate) async fn wasm_engine() -> Result<WasmEngine, Error> {
     let failed = |reason: String| ExecutorError::Startup { backend: "wasm", reason };
     let engine = tokio::task::spawn_blocking(WasmEngine::shared)
         .await
         .map_err(|error| failed(error.to_string()))?
         .map_err(|error| failed(error.to_string()))?;
-    Ok(Arc::new(WasmSandbox::new(engine, config)))
+    Ok(engine)
 }
 
 impl fmt::Display for BackendKind {

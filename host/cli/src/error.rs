@@ -41,6 +41,23 @@ pub enum Error {
     /// Tools and a port were given, and both would answer the same calls.
     #[error("a session takes tools or a port, not both: the port answers the calls of tools too")]
     ToolsAndPort,
+    /// An image brings packages of its own, and others were named beside it.
+    #[error("an image brings its packages: build one that has these too")]
+    ImageAndPackages,
+    /// The backend takes no packages or no images.
+    #[error("packages and images are for the wasm backend, not for {backend}")]
+    OnlyWasm {
+        /// What was asked for.
+        backend: BackendKind,
+    },
+    /// Packages could not be had.
+    #[cfg(feature = "wasm")]
+    #[error(transparent)]
+    Packages(#[from] pcm_packages::PackagesError),
+    /// An image could not be made or opened.
+    #[cfg(feature = "wasm")]
+    #[error(transparent)]
+    Image(#[from] pcm_runtime_wasm::EngineError),
     /// The backend failed.
     #[error(transparent)]
     Executor(#[from] ExecutorError),

@@ -26,7 +26,7 @@
 //! # Features
 //!
 //! * `network`: HTTP for the code in a session, made by this process under a [`NetworkProfile`].
-//! * `wasm`: the default backend, Python for WASI under wasmtime.
+//! * `wasm`: the default backend, Python for WASI under wasmtime, with packages and images for it.
 //! * `cli`: the `pcm-sandbox` command. Embedders leave it out with `default-features = false`.
 //!
 //! What must never live here: the evaluation of code (that is the guest's) and the ways to reach
@@ -34,6 +34,12 @@
 
 mod backend;
 mod error;
+#[cfg(feature = "wasm")]
+mod image;
+#[cfg(feature = "wasm")]
+mod packages;
+#[cfg(feature = "wasm")]
+mod progress;
 mod session;
 mod tools;
 
@@ -42,14 +48,22 @@ pub use pcm_network::{
     HostRule, NetworkError, NetworkPort, NetworkProfile, NetworkTimes, Resolver, SystemResolver,
     Trust, WithNetwork,
 };
+#[cfg(feature = "wasm")]
+pub use pcm_packages::PackagesError;
 pub use pcm_runtime_api::{
     Capability, ChangeKind, CheckpointId, ErrorKind, EventSink, ExecutionError, ExecutionResult,
     Executor, ExecutorError, FileChange, HostCall, HostError, HostPort, LimitHit, LimitName,
     Limits, MimeBundle, Mount, MountAccess, Namespace, NoHost, OutputStream, Payload, RunEvent,
     RunRequest, SandboxConfig, SessionState, Usage, ValueType,
 };
+#[cfg(feature = "wasm")]
+pub use pcm_runtime_wasm::{
+    EngineError, ExaminedImage, ImageContents, ImageDistribution, Preloaded,
+};
 pub use serde_json::{Value, json};
 
 pub use crate::backend::BackendKind;
 pub use crate::error::Error;
+#[cfg(feature = "wasm")]
+pub use crate::image::{BuiltImage, Image, ImageBuilder};
 pub use crate::session::{Session, SessionBuilder};

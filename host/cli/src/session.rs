@@ -10,10 +10,16 @@ use pcm_runtime_api::{
     Capability, CheckpointId, ExecutionResult, Executor, HostError, HostPort, Limits, Mount,
     RunRequest, SandboxConfig,
 };
+#[cfg(feature = "wasm")]
+use pcm_runtime_wasm::WasmSandbox;
 use serde_json::Value;
 
+#[cfg(feature = "wasm")]
+use crate::progress::Progress;
 use crate::tools::{ClosureTools, Tool};
 use crate::{BackendKind, Error};
+#[cfg(feature = "wasm")]
+use crate::{Image, packages};
 
 /// A Python whose variables live from run to run.
 ///
@@ -170,6 +176,12 @@ pub struct SessionBuilder {
     timeout: Option<Duration>,
     tools: Vec<(String, Tool)>,
     port: Option<Arc<dyn HostPort>>,
+    #[cfg(feature = "wasm")]
+    image: Option<Image>,
+    #[cfg(feature = "wasm")]
+    packages: Vec<String>,
+    #[cfg(feature = "wasm")]
+    progress: Progress,
     #[cfg(feature = "network")]
     network: Option<NetworkProfile>,
 }
@@ -211,6 +223,43 @@ impl SessionBuilder {
     /// Shows a folder of the host to the sandbox.
     pub fn mount(mut self, mount: Mount) -> Self {
         self.config.mounts.push(mount);
+        self
+    }
+
+    /// Begins as this image: with its packages, which are imported already.
+    #[cfg(feature = "wasm")]
+    pub fn image(mut self, image: &Image) -> Self {
+        self.image = Some(image.clone());
+        self
+    }
+
+    /// Lets code import these packages, given as `pydantic`, `jinja2>=3`, and what they require.
+    ///
+    /// They are resolved and fetched when the session starts, by this machine's `uv` or `pip`, and
+    /// kept for the next time. Pure Python only: the sandbox loads no native code. An [`Image`] has
+    /// them imported.
+    ///
+    /// ```no_run
+    /// use pcm_sandbox::{Session, json};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), pcm_sandbox::Error> {
+    /// let session = Session::builder().packages(["tabulate"]).start().await?;
+    /// let result = session.run("import tabulate; tabulate.tabulate([[1]], tablefmt='plain')").await;
+    /// assert_eq!(result.value, json!("1"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "wasm")]
+    pub fn packages<Spec: Into<String>>(mut self, specs: impl IntoIterator<Item = Spec>) -> Self {
+        self.packages.extend(specs.into_iter().map(Into::into));
+        self
+    }
+
+    /// Hears what is being done before the session starts: every step that may take a second.
+    #[cfg(feature = "wasm")]
+    pub fn on_progress(mut self, hears: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        self.progress = Progress::new(hears);
         self
     }
 
@@ -270,32 +319,57 @@ impl SessionBuilder {
     }
 
     /// Starts the sandbox.
-    pub async fn start(self) -> Result<Session, Error> {
+    pub async fn start(mut self) -> Result<Session, Error> {
         #[cfg(feature = "network")]
-        let network = match self.network {
+        let network = match self.network.take() {
             // Who asks for the network is told how to get it.
             None if self.port.is_none() => Some(NetworkProfile::None),
             profile => profile,
         };
-        let port: Arc<dyn HostPort> = match self.port {
+        let port: Arc<dyn HostPort> = match self.port.take() {
             Some(_) if !self.tools.is_empty() => return Err(Error::ToolsAndPort),
             Some(port) => port,
-            None => Arc::new(ClosureTools::new(self.tools)?),
+            None => Arc::new(ClosureTools::new(std::mem::take(&mut self.tools))?),
         };
-        let mut config = self.config;
-        config.limits.timeout = self.timeout.or(config.limits.timeout);
+        self.config.limits.timeout = self.timeout.or(self.config.limits.timeout);
         #[cfg(feature = "network")]
         let port = match network {
             None => port,
             Some(profile) => {
-                let most = config.limits.host_call_bytes;
+                let most = self.config.limits.host_call_bytes;
                 let network = NetworkPort::new(profile).call_bytes(most);
                 Arc::new(WithNetwork::new(network, port))
             }
         };
-        let executor = self.backend.executor(config).await?;
+        let backend = self.backend;
+        let executor = self.executor().await?;
         executor.start(port).await?;
-        Ok(Session { backend: self.backend, executor })
+        Ok(Session { backend, executor })
+    }
+
+    #[cfg(feature = "wasm")]
+    async fn executor(self) -> Result<Arc<dyn Executor>, Error> {
+        let Self { backend, mut config, image, packages: specs, progress, .. } = self;
+        let wants_more = image.is_some() || !specs.is_empty();
+        if wants_more && backend != BackendKind::Wasm {
+            return Err(Error::OnlyWasm { backend });
+        }
+        match image {
+            Some(_) if !specs.is_empty() => return Err(Error::ImageAndPackages),
+            Some(image) => return Ok(Arc::new(WasmSandbox::new(image.engine(), config))),
+            None => {}
+        }
+        if !specs.is_empty() {
+            let requirements = packages::requirements(&specs)?;
+            let set = packages::resolve(&requirements, &progress).await?;
+            config.mounts.push(packages::mount(&set));
+        }
+        backend.executor(config).await
+    }
+
+    #[cfg(not(feature = "wasm"))]
+    async fn executor(self) -> Result<Arc<dyn Executor>, Error> {
+        self.backend.executor(self.config).await
     }
 }
 
@@ -311,6 +385,15 @@ mod tests {
             .tool("echo", "Gives back what it gets", |args| async move { Ok(args) })
             .port(Arc::new(NoHost));
         assert!(matches!(builder.start().await, Err(Error::ToolsAndPort)));
+    }
+
+    #[cfg(feature = "wasm")]
+    #[tokio::test]
+    async fn packages_are_for_the_wasm_backend_and_are_named_as_packages_are() {
+        let builder = Session::builder().backend(BackendKind::Container).packages(["tabulate"]);
+        assert!(matches!(builder.start().await, Err(Error::OnlyWasm { .. })));
+        let builder = Session::builder().packages(["https://example.invalid/x.whl"]);
+        assert!(matches!(builder.start().await, Err(Error::Packages(_))));
     }
 
     #[cfg(feature = "wasm")]

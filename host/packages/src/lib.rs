@@ -20,6 +20,7 @@ mod error;
 mod fallback;
 mod folder;
 mod marker;
+mod modules;
 mod name;
 mod plan;
 mod requirement;

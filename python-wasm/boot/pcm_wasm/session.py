@@ -9,7 +9,7 @@ import _pcm_host
 from pcm_guest import Guest
 from pcm_guest.port import OutputLimitError
 
-__all__ = ["OutputLimitError", "run"]
+__all__ = ["OutputLimitError", "guest", "run"]
 
 # What model-written code imports most, so that a session does not wait for it.
 PRELOADED = """
@@ -70,12 +70,12 @@ for _module in PRELOADED:
     importlib.import_module(_module)
 _port = SimpleNamespace()
 _use(RehearsalHost())
-_guest = Guest(_port)
-_guest.install()
-_guest.install_network()
-_guest.rehearse(REHEARSAL, OPTIONS)
+guest = Guest(_port)
+guest.install()
+guest.install_network()
+guest.rehearse(REHEARSAL, OPTIONS)
 _use(_pcm_host)
-run = _guest.run
+run = guest.run
 # Last: that a folder is missing would be remembered in the snapshot, and believed in every session.
 sys.path[:] = FOLDERS
 gc.collect()

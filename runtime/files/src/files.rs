@@ -85,6 +85,11 @@ impl Files {
         self.tree.entries()
     }
 
+    /// How many descriptors the guest has open, the root not counted.
+    pub fn open_descriptors(&self) -> usize {
+        self.descriptors.iter().count()
+    }
+
     pub(crate) fn tree_mut(&mut self) -> &mut Tree {
         Arc::make_mut(&mut self.tree)
     }

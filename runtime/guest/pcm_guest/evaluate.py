@@ -7,7 +7,7 @@ import tempfile
 from contextvars import ContextVar
 from dataclasses import dataclass
 from random import seed
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pcm_guest import compiling, errors, namespaces, network, rewriting, streams, tracebacks
 from pcm_guest.calls import Host
@@ -17,6 +17,9 @@ from pcm_guest.interpreter import DamagedError, Interpreter
 from pcm_guest.interrupts import Interrupts
 from pcm_guest.loop import Loops, OutsideOfLoop
 from pcm_guest.port import OutputLimitError, Port
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _MAX_WORKFLOW_DEPTH = 16
 _MAX_REPR = 10_000
@@ -54,6 +57,8 @@ class Guest:
             **{error.__name__: error for error in errors.ALL},
         }
         self._interpreter = Interpreter(self._names)
+        self.renewals: list[Callable[[], object]] = [seed, _renew_names]
+        """What gives a session numbers of its own, where others come from the same state."""
 
     def install(self) -> None:
         """Makes this interpreter the session's. Once, before the first run."""
@@ -75,6 +80,10 @@ class Guest:
         for _ in range(8):  # often enough for the specialising interpreter
             for source in sources:
                 self.run(options, source)
+        self.forget()
+
+    def forget(self) -> None:
+        """Drops the variables of the session, and what else is left of the runs before."""
         self._interpreter.forget()
         compiling.forget_sources()
         self._runs = 0
@@ -92,7 +101,8 @@ class Guest:
             show, value_bytes, recursion, shared = map(int, options.split())
             self._begin(recursion)
             if shared:
-                _renew_seeds()
+                for renew in self.renewals:
+                    renew()
             return self._evaluate(source, Wanted(bool(show), value_bytes))
         except MemoryError:
             return _BROKEN
@@ -207,9 +217,8 @@ def _within(limit: int, value: Any) -> bytes:
     return encoded if len(encoded) <= limit else _NULL
 
 
-def _renew_seeds() -> None:
-    """A state that sessions share would give all of them the same random numbers."""
-    seed()
+def _renew_names() -> None:
+    """Temporary files get names from random numbers that were drawn before."""
     tempfile._name_sequence = None  # type: ignore[attr-defined]
 
 

@@ -15,6 +15,9 @@ pub enum Stop {
     /// It used up its fuel.
     #[error("the run used up its fuel")]
     Fuel,
+    /// It used up its memory, so that not even that could be told.
+    #[error("the run used up its memory")]
+    Memory,
     /// It wrote far more than is kept.
     #[error("the run wrote too much")]
     Output,
@@ -30,6 +33,7 @@ impl Stop {
             Self::Timeout => (ErrorKind::Timeout, LimitName::Timeout),
             Self::Cpu => (ErrorKind::Timeout, LimitName::Cpu),
             Self::Fuel => (ErrorKind::Fuel, LimitName::Fuel),
+            Self::Memory => (ErrorKind::Memory, LimitName::Memory),
             Self::Output => (ErrorKind::Output, LimitName::Output),
             Self::Cancelled => return ExecutionError::new(ErrorKind::Cancelled, self.to_string()),
         };

@@ -122,6 +122,14 @@ class State(SessionTest):
         self.assertEqual(len({number for number, _ in drawn}), 2)
         self.assertEqual(len({name for _, name in drawn}), 2)
 
+    def test_what_else_sessions_must_not_share_is_renewed_too(self) -> None:
+        renewed: list[int] = []
+        self.session.guest.renewals.append(lambda: renewed.append(1))
+        self.run_code("1")
+        self.assertEqual(renewed, [])
+        self.session.run("1", shared=True)
+        self.assertEqual(renewed, [1])
+
     def test_a_seed_of_the_user_stays(self) -> None:
         self.run_code("import random\nrandom.seed(7)")
         self.assertEqual(self.value_of("random.random()"), 0.32383276483316237)

@@ -1,30 +1,35 @@
 //! What all sessions of a process share.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::{fmt, io};
 
 use pcm_python_wasm::{ImageInfo, Metering, Signals, engine_config};
-use pcm_runtime_api::SandboxConfig;
+use pcm_runtime_api::{Mount, MountAccess, SandboxConfig};
 use tokio::sync::OnceCell;
 use wasmtime::{
     Enabled, Engine, InstanceAllocationStrategy, InstancePre, Linker, Module,
     PoolingAllocationConfig,
 };
 
+use crate::bundle::Refused;
+use crate::cache::{Cache, Unpacked};
 use crate::image;
 use crate::imports::{self, GuestState};
 use crate::instance::Instance;
+use crate::opened::{self, ExaminedImage, ImageContents, Opened};
 use crate::pages::Image;
 use crate::saved::Origin;
 use crate::ticker::{Ticker, Ticking};
 
 /// The sessions that an engine has room for. Room is address space, 4 GiB each, not memory.
 const SESSIONS: u32 = 1_000;
-/// Dirty memory of an ended session that is cleaned in place, for the next session to start without
 /// Dirty memory of an ended session that is cleaned in place: the next session, or a fork into its
 /// place, starts without page faults. What is beyond goes back to the system.
 const KEPT_BYTES: usize = 12 << 20;
+
+/// Where sessions see packages; the guest looks for modules there.
+pub const PACKAGES_FOLDER: &str = "/packages";
 
 /// The compiled image and the places for its instances. Clones share one engine.
 #[derive(Clone)]
@@ -32,12 +37,21 @@ pub struct WasmEngine(Arc<Shared>);
 
 struct Shared {
     description: ImageInfo,
+    source: Source,
     plain: Variant,
     /// Made when the first session counts fuel.
     metered: OnceLock<Variant>,
     /// An instance that never runs, to compare others with; made when the first is compared.
     untouched: OnceCell<Instance>,
     info: EngineInfo,
+}
+
+/// Where the compiled code comes from.
+enum Source {
+    /// This program.
+    Embedded,
+    /// A file.
+    Opened(Box<Opened>),
 }
 
 /// The image, compiled in one way, and its pool.
@@ -59,6 +73,26 @@ pub enum EngineError {
     /// The engine refused its configuration or the image.
     #[error("the wasm engine cannot be started: {0}")]
     Engine(String),
+    /// The file of an image cannot be read.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file of an image was changed, was signed with another key, or is one for another version.
+    #[error("the image is refused: {0}")]
+    Refused(String),
+    /// An image could not be made of a session.
+    #[error("the image cannot be made: {0}")]
+    NotMade(String),
+}
+
+impl From<Refused> for EngineError {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(refused.to_string())
+    }
 }
 
 impl From<wasmtime::Error> for EngineError {
@@ -115,11 +149,30 @@ impl WasmEngine {
 
     /// Another engine.
     pub fn new() -> Result<Self, EngineError> {
-        let description = image::info()?;
-        let plain = Variant::new(&description, Metering::Epochs)?;
+        Self::of(image::info()?, Source::Embedded)
+    }
+
+    /// An engine whose sessions begin as an image of a session, that
+    /// [`WasmSandbox::image`](crate::WasmSandbox::image) made and signed with this key.
+    ///
+    /// In the image is machine code that runs in this process outside of every wall. Its signature
+    /// is all that tells it from a forged one: who knows the key can run programs as its user.
+    pub fn from_image(file: &Path, key: &[u8; 32]) -> Result<Self, EngineError> {
+        let opened = opened::open(file, key, &image::info()?, &Cache::of_user())?;
+        Self::of(opened.description.image.clone(), Source::Opened(Box::new(opened)))
+    }
+
+    /// What is in the file of an image, and whether [`from_image`](Self::from_image) would take it.
+    pub fn examine(file: &Path, key: Option<&[u8; 32]>) -> Result<ExaminedImage, EngineError> {
+        opened::examine(file, key, &image::info()?)
+    }
+
+    fn of(description: ImageInfo, source: Source) -> Result<Self, EngineError> {
+        let plain = Variant::new(source.module(&description, Metering::Epochs)?, Metering::Epochs)?;
         let info = EngineInfo::new(&description, &plain);
         Ok(Self(Arc::new(Shared {
             description,
+            source,
             plain,
             metered: OnceLock::new(),
             untouched: OnceCell::new(),
@@ -130,6 +183,29 @@ impl WasmEngine {
     /// What this engine is made of.
     pub fn info(&self) -> &EngineInfo {
         &self.0.info
+    }
+
+    /// What is in the image; None for the one that is part of this program.
+    pub fn contents(&self) -> Option<ImageContents> {
+        self.opened().map(|opened| (&opened.description).into())
+    }
+
+    /// The packages that the image brings, as every session shall see them.
+    pub(crate) fn packages(&self) -> Option<Mount> {
+        let host = self.opened()?.packages()?.to_owned();
+        Some(Mount { host, guest: PACKAGES_FOLDER.to_owned(), access: MountAccess::ReadOnly })
+    }
+
+    fn opened(&self) -> Option<&Opened> {
+        match &self.0.source {
+            Source::Embedded => None,
+            Source::Opened(opened) => Some(opened),
+        }
+    }
+
+    /// What the engine's image says of itself.
+    pub(crate) fn description(&self) -> &ImageInfo {
+        &self.0.description
     }
 
     /// What the state of a session must come from, to be that of another.
@@ -157,8 +233,10 @@ impl WasmEngine {
         let memory = config.limits.memory_bytes;
         if memory < variant.smallest_memory {
             return Err(format!(
-                "a memory limit of {memory} bytes is less than the {} bytes that Python starts with",
-                variant.smallest_memory
+                "a memory limit of {memory} bytes is less than the {} bytes that sessions of {} \
+                 start with",
+                variant.smallest_memory,
+                if self.opened().is_some() { "this image" } else { "Python" },
             ));
         }
         let instance = Instance::new(&variant.image, metering, self.signals(), config).await;
@@ -195,19 +273,29 @@ impl WasmEngine {
             return Ok(metered);
         }
         // Two first sessions may both make one; the second is dropped.
-        let metered = Variant::new(&self.0.description, metering)?;
+        let unpacked = self.0.source.module(&self.0.description, metering)?;
+        let metered = Variant::new(unpacked, metering)?;
         Ok(self.0.metered.get_or_init(|| metered))
     }
 }
 
+impl Source {
+    fn module(&self, description: &ImageInfo, metering: Metering) -> io::Result<Unpacked> {
+        match self {
+            Self::Embedded => Cache::of_user().open(image::variant(description, metering)?),
+            Self::Opened(opened) => opened.module(metering),
+        }
+    }
+}
+
 impl Variant {
-    fn new(description: &ImageInfo, metering: Metering) -> Result<Self, EngineError> {
-        let unpacked = image::open(image::variant(description, metering)?)?;
+    fn new(unpacked: Unpacked, metering: Metering) -> Result<Self, EngineError> {
         let (engine, allocation) = make_engine(metering)?;
-        // SAFETY: `image::open` has compared the file's hash with the one that was compiled in
-        // beside the image: it is what `Engine::precompile_module` gave when this program was
-        // built. It lies in a folder that only this user can write, under a name made of its hash,
-        // and is replaced by renaming, never written in place; so it does not change while mapped.
+        // SAFETY: `cache.rs` has compared the file's hash with one that was compiled in beside the
+        // image, or signed with the key of this user: it is what `Engine::precompile_module` gave
+        // when this program, or the user's image, was made. It lies in a folder that only this user
+        // can write, under a name made of its hash, and is replaced by renaming, never written in
+        // place; so it does not change while mapped.
         let module = unsafe { Module::deserialize_open_file(&engine, unpacked.file) }?;
         let mut linker = Linker::new(&engine);
         imports::define(&mut linker)?;

@@ -1,46 +1,23 @@
-//! The embedded image, unpacked once and then mapped.
-//!
-//! Mapping compiled code is trusting it: a file that is not the image to the last bit must never
-//! reach the engine. So the file lies in a folder that only the user can write, and its hash is
-//! checked before it is used; a note beside it remembers which file (device, number, size, times)
-//! was checked, because hashing 46 MB costs more than everything else that a start does.
+//! The embedded image.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read as _, Seek as _, Write};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::io::{self, Read as _};
 
-use pcm_python_wasm::{Compiled, ImageInfo, Metering, cache_root};
-use rustix::fs::{MemfdFlags, OFlags, memfd_create};
-use tempfile::NamedTempFile;
+use pcm_python_wasm::{ImageInfo, Metering};
+
+use crate::cache::Packed;
 
 /// Compressed with Zstandard.
 static PACKED: &[u8] = include_bytes!(concat!(env!("PCM_IMAGE"), "/python.cwasm.zst"));
 static PACKED_FUEL: &[u8] = include_bytes!(concat!(env!("PCM_IMAGE"), "/python-fuel.cwasm.zst"));
+static CODE: &[u8] = include_bytes!(concat!(env!("PCM_IMAGE"), "/code.wasm.zst"));
 static INFO: &str = include_str!(concat!(env!("PCM_IMAGE"), "/image.json"));
 
-/// Seven numbers.
-const MAX_NOTE: u64 = 256;
-
-/// Where the image came from.
-#[derive(Debug)]
-pub(crate) struct Unpacked {
-    pub(crate) file: File,
-    /// None when the cache cannot be written and the image is in memory only.
-    pub(crate) path: Option<PathBuf>,
-}
+/// Several times what it is.
+const LONGEST_CODE: u64 = 256 << 20;
 
 /// What is known of the embedded image.
 pub(crate) fn info() -> io::Result<ImageInfo> {
     Ok(serde_json::from_str(INFO)?)
-}
-
-/// A variant of the image.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Packed<'a> {
-    content: &'a [u8],
-    about: &'a Compiled,
 }
 
 /// The variant that counts what `metering` says.
@@ -55,195 +32,9 @@ pub(crate) fn variant(info: &ImageInfo, metering: Metering) -> io::Result<Packed
     }
 }
 
-/// The image as a file that was checked.
-pub(crate) fn open(image: Packed<'_>) -> io::Result<Unpacked> {
-    let cached = cache_root().and_then(|root| open_in(&root.join("engine"), image));
-    if let Ok((file, path)) = cached {
-        return Ok(Unpacked { file, path: Some(path) });
-    }
-    // A read-only or missing home is no reason not to start: a tenth of a second each time.
-    let mut file = File::from(memfd_create(c"pcm-python", MemfdFlags::CLOEXEC)?);
-    unpack(&mut file, image)?;
-    Ok(Unpacked { file, path: None })
-}
-
-fn open_in(folder: &Path, image: Packed<'_>) -> io::Result<(File, PathBuf)> {
-    private_folder(folder)?;
-    let path = folder.join(format!("python-{}.cwasm", &image.about.blake3[..32]));
-    if let Some(file) = open_checked(&path, image.about)? {
-        return Ok((file, path));
-    }
-    let mut fresh = NamedTempFile::new_in(folder)?;
-    unpack(fresh.as_file_mut(), image)?;
-    fresh.as_file().sync_all()?;
-    fresh.persist(&path)?;
-    remove_old(folder, &path);
-    open_checked(&path, image.about)?
-        .map(|file| (file, path))
-        .ok_or_else(|| io::Error::other("the image changed while it was unpacked"))
-}
-
-/// Makes the folder, or refuses one that others could write.
-fn private_folder(folder: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    let metadata = fs::symlink_metadata(folder)?;
-    if metadata.is_dir() && is_private(&metadata) {
-        return Ok(());
-    }
-    Err(io::Error::other(format!("{} can be written by others", folder.display())))
-}
-
-fn is_private(metadata: &fs::Metadata) -> bool {
-    metadata.uid() == rustix::process::geteuid().as_raw() && metadata.mode() & 0o022 == 0
-}
-
-/// The file at `path` if it is the image; None if it is missing or anything else.
-fn open_checked(path: &Path, about: &Compiled) -> io::Result<Option<File>> {
-    let mut file = match open_plain(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    let metadata = file.metadata()?;
-    if !metadata.is_file() || !is_private(&metadata) || metadata.len() != about.size {
-        return Ok(None);
-    }
-    let note = path.with_extension("checked");
-    let identity = identity(&metadata);
-    if read_note(&note).is_ok_and(|checked| checked == identity) {
-        return Ok(Some(file));
-    }
-    let mut hasher = blake3::Hasher::new();
-    hasher.update_reader(&mut file)?;
-    if hasher.finalize().to_hex().as_str() != about.blake3 {
-        return Ok(None);
-    }
-    fs::write(&note, identity)?;
-    file.rewind()?;
-    Ok(Some(file))
-}
-
-/// Opens without following a link, and without waiting for the other end of a pipe.
-fn open_plain(path: &Path) -> io::Result<File> {
-    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
-    OpenOptions::new().read(true).custom_flags(flags).open(path)
-}
-
-fn read_note(path: &Path) -> io::Result<String> {
-    let mut note = String::new();
-    open_plain(path)?.take(MAX_NOTE).read_to_string(&mut note)?;
-    Ok(note)
-}
-
-/// Changes whenever the file's content is changed: nobody but root can set the change time.
-fn identity(metadata: &fs::Metadata) -> String {
-    let (seconds, nanoseconds) = (metadata.ctime(), metadata.ctime_nsec());
-    format!(
-        "{} {} {} {} {} {seconds} {nanoseconds}",
-        metadata.dev(),
-        metadata.ino(),
-        metadata.len(),
-        metadata.mtime(),
-        metadata.mtime_nsec(),
-    )
-}
-
-/// Images of other versions go when they are a week old; whoever still needs one unpacks it again.
-fn remove_old(folder: &Path, current: &Path) {
-    const WEEK: Duration = Duration::from_hours(7 * 24);
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let path = entry.path();
-        let age = entry.metadata().and_then(|metadata| metadata.modified());
-        let is_old = age.is_ok_and(|time| time.elapsed().is_ok_and(|age| age > WEEK));
-        if is_old && path.with_extension("") != current.with_extension("") {
-            drop(fs::remove_file(path)); // somebody else may have done it
-        }
-    }
-}
-
-fn unpack(target: &mut File, image: Packed<'_>) -> io::Result<()> {
-    let mut decoder = zstd::Decoder::new(image.content)?.take(image.about.size + 1);
-    let mut hashed = Hashed { inner: &mut *target, hasher: blake3::Hasher::new() };
-    io::copy(&mut decoder, &mut hashed)?;
-    if hashed.hasher.finalize().to_hex().as_str() != image.about.blake3 {
-        return Err(io::Error::other("the embedded image is damaged: build pcm-sandbox again"));
-    }
-    target.rewind()
-}
-
-struct Hashed<W> {
-    inner: W,
-    hasher: blake3::Hasher,
-}
-
-impl<W: Write> Write for Hashed<W> {
-    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        let written = self.inner.write(data)?;
-        self.hasher.update(&data[..written]);
-        Ok(written)
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        self.inner.flush()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::os::unix::fs::PermissionsExt as _;
-
-    fn changed_byte(path: &Path) -> io::Result<()> {
-        let mut content = fs::read(path)?;
-        content[12_345] ^= 1;
-        fs::remove_file(path)?;
-        fs::write(path, content)?;
-        fs::set_permissions(path, fs::Permissions::from_mode(0o600))
-    }
-
-    #[test]
-    fn the_file_is_unpacked_once() -> io::Result<()> {
-        let (folder, info) = (tempfile::tempdir()?, info()?);
-        let image = variant(&info, Metering::Epochs)?;
-        let (_, path) = open_in(&folder.path().join("engine"), image)?;
-        let first = fs::metadata(&path)?;
-        let (file, _) = open_in(&folder.path().join("engine"), image)?;
-        assert_eq!(file.metadata()?.ino(), first.ino());
-        Ok(())
-    }
-
-    #[test]
-    fn a_changed_file_is_replaced_before_it_is_used() -> io::Result<()> {
-        let (folder, info) = (tempfile::tempdir()?, info()?);
-        let image = variant(&info, Metering::Epochs)?;
-        let (_, path) = open_in(folder.path(), image)?;
-        changed_byte(&path)?;
-        assert!(open_checked(&path, image.about)?.is_none());
-        let (file, _) = open_in(folder.path(), image)?;
-        let mut hasher = blake3::Hasher::new();
-        hasher.update_reader(file)?;
-        assert_eq!(hasher.finalize().to_hex().as_str(), image.about.blake3);
-        Ok(())
-    }
-
-    #[test]
-    fn a_file_of_another_length_and_a_link_are_refused() -> io::Result<()> {
-        let (folder, info) = (tempfile::tempdir()?, info()?);
-        let image = variant(&info, Metering::Epochs)?;
-        let path = folder.path().join("short.cwasm");
-        fs::write(&path, b"short")?;
-        assert!(open_checked(&path, image.about)?.is_none());
-        let link = folder.path().join("link.cwasm");
-        std::os::unix::fs::symlink(&path, &link)?;
-        assert!(open_checked(&link, image.about).is_err());
-        Ok(())
-    }
-
-    #[test]
-    fn a_folder_that_others_can_write_is_refused() -> io::Result<()> {
-        let (folder, info) = (tempfile::tempdir()?, info()?);
-        let image = variant(&info, Metering::Epochs)?;
-        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777))?;
-        assert!(open_in(folder.path(), image).is_err());
-        Ok(())
-    }
+/// The module without its memory, to give it another one.
+pub(crate) fn code() -> io::Result<Vec<u8>> {
+    let mut code = Vec::new();
+    zstd::Decoder::new(CODE)?.take(LONGEST_CODE).read_to_end(&mut code)?;
+    Ok(code)
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use pcm_python_wasm::{Metering, Signals};
 use pcm_runtime_api::{Limits, SandboxConfig};
-use pcm_runtime_guest::{Run, RunOptions};
+use pcm_runtime_guest::{Run, RunOptions, Stop};
 use wasmtime::{
     InstancePre, Memory, Result, Store, StoreLimits, StoreLimitsBuilder, TypedFunc, UpdateDeadline,
     bail,
@@ -29,6 +29,7 @@ pub(crate) struct Instance {
     /// The last state that was taken of it, or that it began with.
     last: Option<Arc<State>>,
     store: Store<GuestState>,
+    exports: wasmtime::Instance,
     memory: Memory,
     buffer: TypedFunc<i32, i32>,
     run: TypedFunc<(i32, i32), i64>,
@@ -112,7 +113,18 @@ impl Instance {
         let run = instance.get_typed_func(&mut store, "pcm_run")?;
         let place = Place::default();
         let (tracker, last) = (None, None);
-        Ok(Self { tracker, last, store, memory, buffer, run, metering, place, shared: true })
+        Ok(Self {
+            tracker,
+            last,
+            store,
+            exports: instance,
+            memory,
+            buffer,
+            run,
+            metering,
+            place,
+            shared: true,
+        })
     }
 
     /// Runs code and gives the guest's outcome. After an error, or when the future was dropped, the
@@ -120,6 +132,7 @@ impl Instance {
     pub(crate) async fn run(&mut self, assignment: Assignment<'_>) -> Result<Vec<u8>> {
         let Assignment { run, control, source, repr, fuel } = assignment;
         let longest = longest_outcome(run.limits());
+        let most_memory = run.limits().memory_bytes;
         let options = RunOptions::new(run.limits(), repr, std::mem::take(&mut self.shared));
         let options = options.encode();
         self.store.data_mut().limiter = limiter(run.limits());
@@ -133,7 +146,27 @@ impl Instance {
         let lengths = (i32::try_from(options.len())?, i32::try_from(source.len())?);
         let outcome = self.run.call_async(&mut self.store, lengths).await?;
         self.store.data_mut().active = None;
+        if outcome == 0 && self.memory_bytes() + WASM_PAGE > most_memory {
+            return Err(Stop::Memory.into());
+        }
         self.outcome(outcome, longest)
+    }
+
+    /// Makes its memory what sessions of an image can begin with, and gives a copy. Afterwards the
+    /// instance is of no further use.
+    pub(crate) async fn freeze(&mut self) -> Result<Vec<u8>> {
+        self.store.set_epoch_deadline(1);
+        if self.metering == Metering::Fuel {
+            self.store.set_fuel(u64::MAX)?;
+        }
+        let freeze = self.exports.get_typed_func::<(), ()>(&mut self.store, "pcm_freeze")?;
+        freeze.call_async(&mut self.store, ()).await?;
+        Ok(self.memory.data(&self.store).to_vec())
+    }
+
+    /// Where its stack is between two runs.
+    pub(crate) fn stack_pointer(&mut self) -> Option<i32> {
+        self.exports.get_global(&mut self.store, "__stack_pointer")?.get(&mut self.store).i32()
     }
 
     /// Its files, clocks and streams.

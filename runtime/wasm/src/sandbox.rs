@@ -27,8 +27,8 @@ const BACKEND: &str = "wasm";
 
 /// One session: CPython in a linear memory of its own.
 pub struct WasmSandbox {
-    engine: WasmEngine,
-    config: SandboxConfig,
+    pub(crate) engine: WasmEngine,
+    pub(crate) config: SandboxConfig,
     session: AsyncMutex<Session>,
     /// The run that goes on, for `interrupt`.
     running: Mutex<Option<Arc<Control>>>,
@@ -40,7 +40,8 @@ pub struct WasmSandbox {
 impl WasmSandbox {
     /// A session that has not started. It has no host until [`Executor::start`].
     pub fn new(engine: WasmEngine, config: impl Into<SandboxConfig>) -> Self {
-        let config = config.into();
+        let mut config = config.into();
+        config.mounts.extend(engine.packages());
         Self::with_session(engine, config, Session::new(Arc::new(NoHost)))
     }
 
@@ -60,7 +61,7 @@ impl WasmSandbox {
     }
 
     /// The session, unless it is closed.
-    async fn open(&self) -> Result<AsyncGuard<'_, Session>, ExecutorError> {
+    pub(crate) async fn open(&self) -> Result<AsyncGuard<'_, Session>, ExecutorError> {
         let session = self.session.lock().await;
         if self.is_closed() { Err(ExecutorError::Closed) } else { Ok(session) }
     }
@@ -77,7 +78,7 @@ impl WasmSandbox {
         self.engine.instantiate(&self.config, metering).await.map_err(startup)
     }
 
-    async fn image(&self) -> Result<Image<'_>, ExecutorError> {
+    async fn image_memory(&self) -> Result<Image<'_>, ExecutorError> {
         self.engine.image_memory().await.map_err(startup)
     }
 
@@ -94,7 +95,7 @@ impl WasmSandbox {
                 return Ok(instance);
             }
             let mut other = self.fresh(metering).await?;
-            other.become_like(&instance, &self.image().await?).map_err(startup)?;
+            other.become_like(&instance, &self.image_memory().await?).map_err(startup)?;
             return Ok(other);
         }
         let mut fresh = self.fresh(metering).await?;
@@ -122,7 +123,7 @@ impl WasmSandbox {
     /// The state of the session now.
     async fn state(&self, session: &mut Session) -> Result<Arc<State>, ExecutorError> {
         self.wasi(session).await?;
-        session.state(&self.image().await?).map_err(startup)
+        session.state(&self.image_memory().await?).map_err(startup)
     }
 
     /// The files of the session, whose interpreter is made if it is missing.
@@ -147,7 +148,7 @@ impl WasmSandbox {
         let mut instance = self.interpreter(session, metering).await?;
         if self.config.rollback {
             session.instance = Some(instance);
-            session.safe = Some(session.state(&self.image().await?).map_err(startup)?);
+            session.safe = Some(session.state(&self.image_memory().await?).map_err(startup)?);
             instance = self.interpreter(session, metering).await?;
         }
         let fuel = limits.fuel.unwrap_or(u64::MAX);
@@ -288,7 +289,7 @@ impl Executor for WasmSandbox {
         let instance = self.interpreter(&mut session, metering).await?;
         let instance = session.instance.insert(instance);
         let mut other = self.fresh(metering).await?;
-        other.become_like(instance, &self.image().await?).map_err(startup)?;
+        other.become_like(instance, &self.image_memory().await?).map_err(startup)?;
         let mut forked = Session::new(Arc::clone(&session.port));
         forked.instance = Some(other);
         let config = SandboxConfig { fuel: *self.fuel_left(), ..self.config.clone() };

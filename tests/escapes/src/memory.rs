@@ -4,7 +4,7 @@ use std::fs;
 
 /// What a case may leave behind where nothing else is said: places for sessions keep some memory,
 /// allocators keep more.
-pub(crate) const SLACK: u64 = 64 << 20;
+pub(crate) const SLACK: u64 = 96 << 20;
 
 /// The memory before an attack.
 #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! The key that signs saved sessions.
+//! The keys that sign saved sessions and images.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -9,26 +9,54 @@ use super::exit::Failure;
 
 const DIGITS: usize = 64;
 
-/// The key in `file`, or in the user's own file. It is made where there is none.
-pub(crate) fn of(file: Option<&Path>) -> Result<[u8; 32], Failure> {
-    let file = match file {
-        Some(file) => file.to_owned(),
-        None => own().ok_or_else(|| {
-            Failure::usage("there is no place for the key of saved sessions: name one with --key")
-        })?,
-    };
-    read_or_make(&file).map_err(|error| Failure::usage(format!("{}: {error}", file.display())))
+/// What a key signs. An image may do more than a saved session: each has a key of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Signs {
+    Sessions,
+    Images,
 }
 
-/// `${XDG_DATA_HOME:-~/.local/share}/pcm-sandbox/session.key`.
-fn own() -> Option<PathBuf> {
+impl Signs {
+    fn file_name(self) -> &'static str {
+        match self {
+            Self::Sessions => "session.key",
+            Self::Images => "image.key",
+        }
+    }
+}
+
+/// The key in `file`, or in the user's own file. It is made where there is none.
+pub(crate) fn of(signs: Signs, file: Option<&Path>) -> Result<[u8; 32], Failure> {
+    let file = place(signs, file)?;
+    read_or_make(&file).map_err(|error| refused(&file, &error))
+}
+
+/// The same without making one: None where there is none.
+pub(crate) fn existing(signs: Signs, file: Option<&Path>) -> Result<Option<[u8; 32]>, Failure> {
+    let place = place(signs, file)?;
+    match File::open(&place).and_then(read) {
+        Ok(key) => Ok(Some(key)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && file.is_none() => Ok(None),
+        Err(error) => Err(refused(&place, &error)),
+    }
+}
+
+fn refused(file: &Path, error: &io::Error) -> Failure {
+    Failure::usage(format!("{}: {error}", file.display()))
+}
+
+/// Where the key is: `${XDG_DATA_HOME:-~/.local/share}/pcm-sandbox` if no place is named.
+fn place(signs: Signs, file: Option<&Path>) -> Result<PathBuf, Failure> {
+    if let Some(file) = file {
+        return Ok(file.to_owned());
+    }
     let named = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from);
-    let data = match named.filter(|path| path.is_absolute()) {
-        Some(folder) => folder,
-        None => PathBuf::from(std::env::var_os("HOME").filter(|home| !home.is_empty())?)
-            .join(".local/share"),
-    };
-    Some(data.join("pcm-sandbox/session.key"))
+    let home = std::env::var_os("HOME").filter(|home| !home.is_empty());
+    named
+        .filter(|path| path.is_absolute())
+        .or_else(|| home.map(|home| PathBuf::from(home).join(".local/share")))
+        .map(|data| data.join("pcm-sandbox").join(signs.file_name()))
+        .ok_or_else(|| Failure::usage("there is no place for the key: name a file for it"))
 }
 
 fn read_or_make(file: &Path) -> io::Result<[u8; 32]> {

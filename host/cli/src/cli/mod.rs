@@ -5,6 +5,8 @@
 
 mod doctor;
 mod exit;
+#[cfg(feature = "wasm")]
+mod image;
 mod indexes;
 mod interrupt;
 mod join;
@@ -12,7 +14,11 @@ mod key;
 mod limits;
 mod network;
 mod output;
+#[cfg(feature = "wasm")]
+mod packages;
 mod printer;
+#[cfg(feature = "wasm")]
+mod progress;
 mod run;
 mod session;
 mod source;
@@ -36,11 +42,14 @@ const EXAMPLES: &str = "\
 Examples:
   pcm-sandbox run -c '6 * 7'
   pcm-sandbox run script.py --timeout 5s
+  pcm-sandbox run --dep jinja2 script.py
   pcm-sandbox doctor";
 
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(Box<run::RunArgs>),
+    #[cfg(feature = "wasm")]
+    Image(image::ImageArgs),
     Doctor(doctor::DoctorArgs),
     Limits(limits::LimitsArgs),
 }
@@ -49,6 +58,8 @@ enum Command {
 pub(crate) fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Run(args) => run::main(*args),
+        #[cfg(feature = "wasm")]
+        Command::Image(args) => image::main(args),
         Command::Doctor(args) => doctor::main(&args),
         Command::Limits(args) => Ok(limits::main(&args)),
     };

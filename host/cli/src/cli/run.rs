@@ -4,14 +4,18 @@ use std::process::ExitCode;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use pcm_sandbox::{
-    BackendKind, ErrorKind, ExecutionError, ExecutionResult, RunRequest, Session, SessionBuilder,
-    SessionState,
+    BackendKind, Error, ErrorKind, ExecutionError, ExecutionResult, RunRequest, Session,
+    SessionBuilder, SessionState,
 };
 
 use super::exit::{self, Failure};
 use super::interrupt::Interrupts;
 use super::network::NetworkArgs;
+#[cfg(feature = "wasm")]
+use super::packages::PackageArgs;
 use super::printer::{Format, Printer};
+#[cfg(feature = "wasm")]
+use super::progress::Waiting;
 use super::session::{LimitArgs, SessionArgs};
 use super::source::SourceArgs;
 
@@ -43,6 +47,10 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     session: SessionArgs,
 
+    #[cfg(feature = "wasm")]
+    #[command(flatten)]
+    packages: PackageArgs,
+
     #[command(flatten)]
     network: NetworkArgs,
 }
@@ -55,6 +63,7 @@ Examples:
   pcm-sandbox run script.py --mount ./data:/data --get /work/report.html
   pcm-sandbox run script.py --network 'api.example.org,*.example.com'
   pcm-sandbox run -c 'x = 40' --save session && pcm-sandbox run --load session -c 'x + 2'
+  pcm-sandbox run --dep jinja2 -c 'import jinja2; jinja2.Template(\"{{ 6 * 7 }}\").render()'
   generate-code | pcm-sandbox run --json
 
 `pcm-sandbox limits` shows what holds where nothing is said.";
@@ -68,6 +77,8 @@ pub(crate) fn main(args: RunArgs) -> Result<ExitCode, Failure> {
     let runtime = super::runtime()?;
     let printer = Printer::start(format);
     let code = runtime.block_on(async {
+        #[cfg(feature = "wasm")]
+        let builder = args.packages.add_to(builder).await?;
         match start(builder).await {
             Ok((session, interrupts)) => {
                 args.session.before(&session).await?;
@@ -89,10 +100,22 @@ pub(crate) fn main(args: RunArgs) -> Result<ExitCode, Failure> {
 
 async fn start(builder: SessionBuilder) -> Result<(Session, Interrupts), ExecutionError> {
     let failed = |message: String| ExecutionError::new(ErrorKind::Startup, message);
-    let session = builder.start().await.map_err(|error| failed(error.to_string()))?;
+    let session = start_session(builder).await.map_err(|error| failed(error.to_string()))?;
     let interrupts =
         Interrupts::listen(session.clone()).map_err(|error| failed(error.to_string()))?;
     Ok((session, interrupts))
+}
+
+/// Packages may have to be fetched first.
+#[cfg(feature = "wasm")]
+async fn start_session(builder: SessionBuilder) -> Result<Session, Error> {
+    let waiting = Waiting::default();
+    waiting.during(builder.on_progress(waiting.listener()).start()).await
+}
+
+#[cfg(not(feature = "wasm"))]
+async fn start_session(builder: SessionBuilder) -> Result<Session, Error> {
+    builder.start().await
 }
 
 async fn run_all(
@@ -188,6 +211,8 @@ mod tests {
             &["--json", "--format", "text"],
             &["a.py", "b.py"],
             &["-c"],
+            &["--dep", "jinja2", "--image", "img"],
+            &["--image-key", "key"],
         ] {
             assert!(parse(arguments).is_err(), "{arguments:?}");
         }

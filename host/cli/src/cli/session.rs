@@ -7,7 +7,7 @@ use bytesize::ByteSize;
 use pcm_sandbox::{BackendKind, Error, Limits, Mount, MountAccess, Session, SessionBuilder};
 
 use super::exit::Failure;
-use super::key;
+use super::key::{self, Signs};
 
 /// The bounds of a session.
 #[derive(Debug, clap::Args)]
@@ -117,7 +117,7 @@ impl SessionArgs {
     pub(crate) async fn before(&self, session: &Session) -> Result<(), Failure> {
         if let Some(file) = &self.load {
             let saved = read(file)?;
-            let key = key::of(self.key.as_deref())?;
+            let key = key::of(Signs::Sessions, self.key.as_deref())?;
             session.load(&saved, &key).await.map_err(|error| failed(file, &error))?;
         }
         for Transfer { from, to } in &self.put {
@@ -143,7 +143,7 @@ impl SessionArgs {
             write(Path::new(host), &content)?;
         }
         if let Some(file) = &self.save {
-            let key = key::of(self.key.as_deref())?;
+            let key = key::of(Signs::Sessions, self.key.as_deref())?;
             let saved = session.save(&key).await.map_err(|error| failed(file, &error))?;
             write(file, &saved)?;
         }

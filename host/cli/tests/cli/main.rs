@@ -6,7 +6,13 @@ mod exit_codes;
 mod facts;
 mod formats;
 mod image;
+mod images;
+mod packages;
 mod sources;
+#[expect(dead_code, reason = "the tests of pcm-packages need more of it")]
+#[path = "../../../packages/src/wheel/testing.rs"]
 mod states;
+mod testing;
+mod world;
 
 type TestResult = Result<(), Box<dyn std::error::Error>>;

@@ -1,0 +1,45 @@
+//! What a session can import besides the standard library.
+
+use std::path::PathBuf;
+
+use pcm_sandbox::{Error, Image, SessionBuilder};
+
+use super::exit::Failure;
+use super::key::{self, Signs};
+
+/// Packages for a session.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Packages")]
+pub(crate) struct PackageArgs {
+    /// Let the code import a package and what it requires: jinja2, 'pydantic>=1.10'. Resolved by
+    /// this machine's uv or pip, pure Python only, kept for the next time
+    #[arg(long, value_name = "SPEC", conflicts_with = "image")]
+    dep: Vec<String>,
+
+    /// Begin as this image, with its packages imported; `pcm-sandbox image build` makes one
+    #[arg(long, value_name = "FILE")]
+    image: Option<PathBuf>,
+
+    /// The key that the image was signed with, where it is not your own
+    #[arg(long, value_name = "FILE", requires = "image")]
+    image_key: Option<PathBuf>,
+}
+
+impl PackageArgs {
+    /// Adds what the arguments say.
+    pub(crate) async fn add_to(&self, builder: SessionBuilder) -> Result<SessionBuilder, Failure> {
+        let builder = builder.packages(&self.dep);
+        let Some(file) = &self.image else { return Ok(builder) };
+        let key = key::existing(Signs::Images, self.image_key.as_deref())?;
+        let key = key.ok_or_else(|| {
+            Failure::usage("there is no key to verify the image with: name it with --image-key")
+        })?;
+        let image = Image::open(file, &key).await.map_err(|error| match error {
+            Error::Image(error @ pcm_sandbox::EngineError::File { .. }) => {
+                Failure::usage(format!("cannot read {error}"))
+            }
+            error => Failure::usage(format!("{}: {error}", file.display())),
+        })?;
+        Ok(builder.image(&image))
+    }
+}
