@@ -15,7 +15,7 @@ use crate::progress::Progress;
 use crate::{Error, backend, packages};
 
 /// The longest that the imports of an image may take.
-const LONGEST_IMPORT: Duration = Duration::from_secs(600);
+const LONGEST_IMPORT: Duration = Duration::from_mins(10);
 /// The memory that the session of an image may hold while it imports. What it has in the end is what
 /// every session of the image begins with.
 const MEMORY: u64 = 1 << 30;

@@ -18,7 +18,7 @@ use crate::Error;
 use crate::progress::Progress;
 
 /// Ten thousand files take minutes.
-const LONGEST_COMPILATION: Duration = Duration::from_secs(1800);
+const LONGEST_COMPILATION: Duration = Duration::from_mins(30);
 /// Generated modules of a megabyte need some hundred times that.
 const MEMORY: u64 = 1 << 30;
 

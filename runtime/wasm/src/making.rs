@@ -22,7 +22,7 @@ pub type Progress = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// The guest goes once through its objects, which takes a fraction of a second. This bounds one that
 /// is not what it was.
-const LONGEST_FREEZE: Duration = Duration::from_secs(120);
+const LONGEST_FREEZE: Duration = Duration::from_mins(2);
 
 /// What a session imported to be made an image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -134,8 +134,8 @@ impl WasmSandbox {
 impl Parts {
     async fn put_together(self, progress: &Progress) -> Result<Vec<u8>, EngineError> {
         let Self { base, mut description, packages, memory, stack_pointer, key } = self;
-        let made =
-            image_of_session(&base, &image::code()?, &memory, stack_pointer, |step| progress(step));
+        let code = image::code()?;
+        let made = image_of_session(&base, &code, &memory, stack_pointer, |step| progress(step));
         let (image, modules) =
             made.await.map_err(|error| EngineError::NotMade(format!("{error:#}")))?;
         description.image = image;

@@ -164,7 +164,7 @@ fn too_large() -> io::Error {
 
 fn refused(path: &str, reason: &str) -> io::Error {
     let path: PathBuf = path.into();
-    io::Error::other(format!("the file {path:?} of the packages is refused: {reason}"))
+    io::Error::other(format!("the file {} of the packages is refused: {reason}", path.display()))
 }
 
 /// Hashes what is read from it.

@@ -9,9 +9,9 @@ mod image;
 mod images;
 mod packages;
 mod sources;
-#[expect(dead_code, reason = "the tests of pcm-packages need more of it")]
-#[path = "../../../packages/src/wheel/testing.rs"]
 mod states;
+#[path = "../../../packages/src/wheel/testing.rs"]
+#[expect(dead_code, reason = "the tests of pcm-packages need more of it")]
 mod testing;
 mod world;
 
