@@ -91,7 +91,7 @@ fn image() -> PathBuf {
 }
 
 async fn made(bare: WasmEngine) -> Vec<u8> {
-    let limits = Limits { timeout: Some(Duration::from_secs(600)), ..Limits::default() };
+    let limits = Limits { timeout: Some(Duration::from_mins(10)), ..Limits::default() };
     let sandbox = WasmSandbox::new(bare, limits);
     sandbox.start(Arc::new(NoHost)).await.expect("a session starts");
     let modules: Vec<String> = MODULES.iter().map(|&name| name.to_owned()).collect();
@@ -158,7 +158,7 @@ fn image_none_whole_process(bencher: Bencher<'_, '_>) {
 #[divan::bench(sample_count = 50, sample_size = 1)]
 fn image_whole_process(bencher: Bencher<'_, '_>) {
     let (file, key) = (image(), image().with_extension("key"));
-    let digits: String = KEY.iter().map(|byte| format!("{byte:02x}")).collect();
+    let digits: String = KEY.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
     fs::write(&key, digits).expect("the key is written");
     let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o600);
     fs::set_permissions(&key, permissions).expect("the key is the user's alone");
