@@ -149,7 +149,7 @@ fn built_as_text(file: &Path, built: &BuiltImage, seconds: f64) -> String {
     let mut text = format!("{}: {size}, made in {seconds:.1} s\n", file.display());
     add_contents(&mut text, &built.distributions, &built.preloaded.imported);
     for (module, reason) in &built.preloaded.missing {
-        text += &format!("not imported: {module}: {reason}\n");
+        text.extend([format!("not imported: {module}: {reason}\n")]);
     }
     text
 }
@@ -179,18 +179,18 @@ fn info_as_text(file: &Path, examined: &ExaminedImage) -> String {
         Some(problem) => format!("not verified, so what follows may be wrong: {problem}"),
     };
     let mut text = format!("{}: {}\n{verdict}\n", file.display(), size(*file_bytes));
-    text += &format!(
+    text.extend([format!(
         "Python {}, wasmtime {}, {}, image {:.12}\nmemory: {} at the start of a session\n",
         contents.python,
         contents.wasmtime,
         contents.platform,
         contents.image,
         size(contents.memory_bytes),
-    );
+    )]);
     add_contents(&mut text, &contents.distributions, &contents.modules);
     if contents.package_files > 0 {
         let bytes = size(contents.package_bytes);
-        text += &format!("files of packages: {}, {bytes}\n", contents.package_files);
+        text.extend([format!("files of packages: {}, {bytes}\n", contents.package_files)]);
     }
     text
 }
@@ -200,7 +200,7 @@ fn add_contents(text: &mut String, distributions: &[ImageDistribution], modules:
         distributions.iter().map(|one| format!("{} {}", one.name, one.version)).collect();
     for (label, names) in [("packages", &packages[..]), ("imported", modules)] {
         let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-        *text += &format!("{label}: {names}\n");
+        text.extend([format!("{label}: {names}\n")]);
     }
 }
 

@@ -85,7 +85,7 @@ impl Built {
         let info = self.world.pcm(&["image", "info", "other", "--json"])?;
         match info.code {
             Some(1) => {
-                assert!(info.json()?["problem"].as_str().is_some_and(|it| it.contains(reason)))
+                assert!(info.json()?["problem"].as_str().is_some_and(|it| it.contains(reason)));
             }
             code => assert_eq!((code, info.stdout.as_str()), (Some(2), "")),
         }
@@ -144,8 +144,8 @@ fn sessions_begin_with_what_was_imported(built: &Built) -> TestResult {
         });
         assert_eq!(value, expected);
     }
-    for index in 0..4 {
-        assert_ne!(drawn[0][index], drawn[1][index], "random number {index}");
+    for (one, other) in drawn[0].iter().zip(&drawn[1]) {
+        assert_ne!(one, other);
     }
     Ok(())
 }
