@@ -144,7 +144,9 @@ fn sessions_begin_with_what_was_imported(built: &Built) -> TestResult {
         });
         assert_eq!(value, expected);
     }
-    for (one, other) in drawn[0].iter().zip(&drawn[1]) {
+    for (one, other) in
+        drawn[0].as_array().into_iter().flatten().zip(drawn[1].as_array().into_iter().flatten())
+    {
         assert_ne!(one, other);
     }
     Ok(())
