@@ -6,7 +6,8 @@ may under any Python; a wall that means it stops the interpreter a little later.
 
 from __future__ import annotations
 
-from _signal import SIGINT, getsignal, signal
+from _signal import SIGINT, getsignal, signal  # type: ignore[import-not-found]
+from contextlib import suppress
 
 
 class Interrupts:
@@ -28,10 +29,8 @@ class Interrupts:
         """Before a run: whatever was meant for an earlier one is forgotten."""
         self._pending = False
         if getsignal(SIGINT) is not self._handler:  # as at first, or after user code changed it
-            try:
+            with suppress(ValueError):  # not the main thread: such a wall raises it by itself
                 signal(SIGINT, self._handler)
-            except ValueError:
-                pass  # not the main thread: such a wall raises the exception itself
 
     def allow(self) -> None:
         """Raises what was kept back, and lets through what comes."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unittest
 
-from tests.session import SessionTest, session
+from tests.session import SessionTest
 
 
 class Value(SessionTest):

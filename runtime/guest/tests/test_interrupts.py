@@ -30,11 +30,15 @@ class Run(SessionTest):
         self.assertIn("in work", error["traceback"])
 
     def test_code_may_catch_it(self) -> None:
-        caught = f"try:\n    {INTERRUPT.replace(chr(10), '; ')}\nexcept KeyboardInterrupt: r = 'ok'\nr"
+        caught = (
+            f"try:\n    {INTERRUPT.replace(chr(10), '; ')}\nexcept KeyboardInterrupt: r = 'ok'\nr"
+        )
         self.assertEqual(self.value_of(caught), "ok")
 
     def test_what_user_code_changed_is_put_back(self) -> None:
-        self.interrupted(f"import builtins, sys\nbuiltins.len = None\nsys.stdout = None\n{INTERRUPT}")
+        self.interrupted(
+            f"import builtins, sys\nbuiltins.len = None\nsys.stdout = None\n{INTERRUPT}"
+        )
         self.assertEqual(self.value_of("len([1])"), 1)
 
     def test_a_task_sees_it_where_it_waits(self) -> None:

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -208,6 +208,11 @@ fn find(cache: &Cache, images: &Path, description: Description) -> Option<Opened
     Some(Opened { description, modules, packages })
 }
 
+/// Of a folder that nobody else can look into.
+fn ours() -> fs::Permissions {
+    fs::Permissions::from_mode(0o700)
+}
+
 fn unpack(cache: &Cache, bundle: Bundle<'_>, images: Option<&Path>) -> Result<Opened, EngineError> {
     let mut modules = BTreeMap::new();
     for metering in Metering::ALL {
@@ -241,14 +246,15 @@ fn find_packages(images: &Path, tree: &Tree) -> Option<Packages> {
 /// Unpacked aside and moved into place: a folder with that name is complete.
 fn unpack_packages(images: Option<&Path>, packed: &[u8], tree: &Tree) -> io::Result<Packages> {
     let Some(images) = images else {
-        let folder = tempfile::Builder::new().prefix("pcm-packages-").tempdir()?;
+        let folder =
+            tempfile::Builder::new().permissions(ours()).prefix("pcm-packages-").tempdir()?;
         packages::unpack(packed, tree, folder.path())?;
         return Ok(Packages { folder: folder.path().to_owned(), _temporary: Some(folder) });
     };
     if let Some(found) = find_packages(images, tree) {
         return Ok(found);
     }
-    let fresh = tempfile::Builder::new().prefix(".new-").tempdir_in(images)?;
+    let fresh = tempfile::Builder::new().permissions(ours()).prefix(".new-").tempdir_in(images)?;
     packages::unpack(packed, tree, fresh.path())?;
     syncfs(File::open(fresh.path())?)?; // a name must not outlive the content
     let folder = place(images, tree);
@@ -293,7 +299,6 @@ fn write_note(images: &Path, path: &Path, description: &Description) -> io::Resu
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
 
     use pcm_python_wasm::{Compiled, Packed as Modules};
 
