@@ -15,8 +15,8 @@ class Interrupts:
 
     def __init__(self) -> None:
         self.allowed = False
-        """Whether interrupts are let through now. Set to False at the end of a run without a call, for
-        which there may be no memory."""
+        """Whether interrupts are let through now. The end of a run sets it without a call, for which
+        there may be no memory."""
         self._pending = False
         self._handler = self._handle
 
