@@ -15,7 +15,7 @@ class Interrupts:
 
     def __init__(self) -> None:
         self.allowed = False
-        """Whether interrupts are let through now. The end of a run sets it without a call, for which
+        """Whether interrupts are let through now. The end of a run sets it without a call: for one
         there may be no memory."""
         self._pending = False
         self._handler = self._handle
