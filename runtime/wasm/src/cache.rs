@@ -147,8 +147,10 @@ pub(crate) fn open_plain(path: &Path) -> io::Result<File> {
 }
 
 pub(crate) fn read_note(path: &Path, longest: u64) -> io::Result<String> {
-    let mut note = String::new();
-    open_plain(path)?.take(longest).read_to_string(&mut note)?;
+    let file = open_plain(path)?;
+    let length = file.metadata()?.len().min(longest);
+    let mut note = String::with_capacity(usize::try_from(length).unwrap_or(0) + 1);
+    file.take(longest).read_to_string(&mut note)?;
     Ok(note)
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::{fmt, io};
 
 use pcm_python_wasm::{ImageInfo, Metering, Signals, engine_config};
-use pcm_runtime_api::{Mount, MountAccess, SandboxConfig};
+use pcm_runtime_api::{Limits, Mount, MountAccess, SandboxConfig};
 use tokio::sync::OnceCell;
 use wasmtime::{
     Enabled, Engine, InstanceAllocationStrategy, InstancePre, Linker, Module,
@@ -245,7 +245,8 @@ impl WasmEngine {
 
     /// The memory of an interpreter that has not run.
     pub(crate) async fn image_memory(&self) -> Result<Image<'_>, String> {
-        let config = SandboxConfig::default();
+        let unlimited = Limits { memory_bytes: u64::MAX, ..Limits::default() };
+        let config = SandboxConfig::from(unlimited);
         let make = || self.instantiate(&config, Metering::Epochs);
         Ok(self.0.untouched.get_or_try_init(make).await?.image())
     }

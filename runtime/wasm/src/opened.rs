@@ -299,7 +299,6 @@ fn write_note(images: &Path, path: &Path, description: &Description) -> io::Resu
 
 #[cfg(test)]
 mod tests {
-
     use pcm_python_wasm::{Compiled, Packed as Modules};
 
     use super::*;

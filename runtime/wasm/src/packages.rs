@@ -7,7 +7,7 @@
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Read, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Component, Path};
 
 use serde::{Deserialize, Serialize};
 
@@ -163,8 +163,7 @@ fn too_large() -> io::Error {
 }
 
 fn refused(path: &str, reason: &str) -> io::Error {
-    let path: PathBuf = path.into();
-    io::Error::other(format!("the file {} of the packages is refused: {reason}", path.display()))
+    io::Error::other(format!("the file {path:?} of the packages is refused: {reason}"))
 }
 
 /// Hashes what is read from it.
