@@ -1,0 +1,1 @@
+//! Deterministic search over names, tags and text.

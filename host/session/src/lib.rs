@@ -1,0 +1,1 @@
+//! A session: one executor, one storage, and the port that joins them.

@@ -1,0 +1,1 @@
+//! Workflows, artifacts and dependencies that outlive sessions, in files or in Redis.
