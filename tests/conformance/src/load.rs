@@ -55,7 +55,12 @@ fn check(case: &Case) -> Result<()> {
     ensure!(!case.id.is_empty() && case.id.chars().all(plain), "an id is made of a-z, 0-9 and _");
     ensure!(!case.about.trim().is_empty(), "`about` says nothing");
     ensure!(!case.steps.is_empty(), "there is no step");
+    if let Some(host) = &case.host {
+        host.check().context("host.files")?;
+    }
     for (number, step) in (1..).zip(&case.steps) {
+        let files = !(step.expect.files.is_empty() && step.expect.file_contains.is_empty());
+        ensure!(case.host.is_some() || !files, "step {number} expects files without a `host`");
         check_step(step).with_context(|| format!("step {number}"))?;
     }
     for (backend, exception) in &case.except {

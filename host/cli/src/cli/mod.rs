@@ -3,8 +3,11 @@
 //! Arguments come in through clap, code runs in a [`pcm_sandbox::Session`], and everything that is
 //! written goes through [`output`]. What a run means for the shell is in [`exit`].
 
+mod artifacts;
+mod deps;
 mod doctor;
 mod exit;
+mod host;
 #[cfg(feature = "wasm")]
 mod image;
 mod indexes;
@@ -23,6 +26,8 @@ mod run;
 mod session;
 mod source;
 mod table;
+mod tools;
+mod workflows;
 
 use std::process::ExitCode;
 
@@ -50,6 +55,10 @@ enum Command {
     Run(Box<run::RunArgs>),
     #[cfg(feature = "wasm")]
     Image(image::ImageArgs),
+    Tools(tools::ToolsArgs),
+    Workflows(workflows::WorkflowsArgs),
+    Artifacts(artifacts::ArtifactsArgs),
+    Deps(deps::DepsArgs),
     Doctor(doctor::DoctorArgs),
     Limits(limits::LimitsArgs),
 }
@@ -60,6 +69,10 @@ pub(crate) fn main() -> ExitCode {
         Command::Run(args) => run::main(*args),
         #[cfg(feature = "wasm")]
         Command::Image(args) => image::main(args),
+        Command::Tools(args) => tools::main(args),
+        Command::Workflows(args) => workflows::main(args),
+        Command::Artifacts(args) => artifacts::main(args),
+        Command::Deps(args) => deps::main(args),
         Command::Doctor(args) => doctor::main(&args),
         Command::Limits(args) => Ok(limits::main(&args)),
     };

@@ -9,6 +9,7 @@ use pcm_sandbox::{
 };
 
 use super::exit::{self, Failure};
+use super::host::{self, HostArgs};
 use super::interrupt::Interrupts;
 use super::network::NetworkArgs;
 #[cfg(feature = "wasm")]
@@ -52,6 +53,9 @@ pub(crate) struct RunArgs {
     packages: PackageArgs,
 
     #[command(flatten)]
+    host: HostArgs,
+
+    #[command(flatten)]
     network: NetworkArgs,
 }
 
@@ -63,6 +67,7 @@ Examples:
   pcm-sandbox run script.py --mount ./data:/data --get /work/report.html
   pcm-sandbox run script.py --network 'api.example.org,*.example.com'
   pcm-sandbox run -c 'x = 40' --save session && pcm-sandbox run --load session -c 'x + 2'
+  pcm-sandbox run --base ./agent -c 'tools.curl.get(url=\"https://example.org\")'
   pcm-sandbox run --dep jinja2 -c 'import jinja2; jinja2.Template(\"{{ 6 * 7 }}\").render()'
   generate-code | pcm-sandbox run --json
 
@@ -73,7 +78,8 @@ pub(crate) fn main(args: RunArgs) -> Result<ExitCode, Failure> {
     let (backend, limits) = (args.backend, args.limits.limits());
     let format = if args.json { Format::Json } else { args.format };
     let codes = args.source.read()?;
-    let builder = args.session.builder(backend, limits.clone()).network(args.network.profile()?);
+    let builder = args.session.builder(backend, limits.clone());
+    let builder = builder.places(args.host.places()?).network(args.network.profile()?);
     let runtime = super::runtime()?;
     let printer = Printer::start(format);
     let code = runtime.block_on(async {
@@ -81,6 +87,7 @@ pub(crate) fn main(args: RunArgs) -> Result<ExitCode, Failure> {
         let builder = args.packages.add_to(builder).await?;
         match start(builder).await {
             Ok((session, interrupts)) => {
+                host::tell(session.tool_problems());
                 args.session.before(&session).await?;
                 let code = run_all(codes, &session, &interrupts, &printer).await;
                 args.session.after(&session, &limits).await?;

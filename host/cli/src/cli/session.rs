@@ -33,6 +33,14 @@ pub(crate) struct LimitArgs {
     #[arg(long, value_name = "SIZE", value_parser = size)]
     output_limit: Option<u64>,
 
+    /// How many calls to the host each code may make
+    #[arg(long, value_name = "COUNT", value_parser = count)]
+    calls: Option<u64>,
+
+    /// How long one request, reply or value may be that crosses the wall
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    call_size: Option<u64>,
+
     /// How much the files of the session may hold together
     #[arg(long, value_name = "SIZE", value_parser = size)]
     vfs: Option<u64>,
@@ -94,6 +102,8 @@ impl LimitArgs {
             fuel: self.fuel.or(default.fuel),
             memory_bytes: self.memory.unwrap_or(default.memory_bytes),
             output_bytes: self.output_limit.unwrap_or(default.output_bytes),
+            tool_calls: self.calls.unwrap_or(default.tool_calls),
+            host_call_bytes: self.call_size.unwrap_or(default.host_call_bytes),
             vfs_bytes: self.vfs.unwrap_or(default.vfs_bytes),
             ..default
         }

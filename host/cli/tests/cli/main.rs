@@ -5,6 +5,7 @@ mod ending;
 mod exit_codes;
 mod facts;
 mod formats;
+mod host;
 mod image;
 mod images;
 mod packages;
