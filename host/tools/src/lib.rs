@@ -14,19 +14,30 @@
 
 mod adapter;
 mod arguments;
+mod cli;
+mod declaration;
 mod error;
+mod folder;
 mod functions;
 mod name;
+mod problem;
+mod process;
 mod python;
 mod registry;
 mod stubs;
 mod text;
 mod tool;
+mod variables;
+mod yaml;
 
 pub use adapter::{Adapter, CallOptions, OutputSink, OutputStream};
 pub use arguments::Arguments;
+pub use cli::CliTool;
 pub use error::{Names, ToolError, ToolsError};
+pub use folder::{LoadOptions, check};
 pub use functions::{Function, Functions};
 pub use name::ToolPath;
+pub use problem::{Place, Problem, Severity};
 pub use registry::{Registry, Resolved};
 pub use tool::{Callable, Parameter, ParameterType, Tool};
+pub use variables::Variables;

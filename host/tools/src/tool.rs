@@ -100,7 +100,7 @@ impl ParameterType {
     pub fn admits(&self, value: &Value) -> bool {
         match self {
             Self::Any => true,
-            Self::Text => !value.is_array() && !value.is_object(),
+            Self::Text => matches!(value, Value::String(_) | Value::Number(_) | Value::Bool(_)),
             Self::Integer => match value {
                 Value::Number(number) => !number.is_f64(),
                 Value::String(text) => {
@@ -204,7 +204,7 @@ impl Parameter {
 
     /// Says what it means.
     #[must_use]
-    pub fn describe(mut self, description: impl Into<String>) -> Self {
+    pub fn about(mut self, description: impl Into<String>) -> Self {
         self.description = description.into();
         self
     }
@@ -252,7 +252,7 @@ mod tests {
                 parameters: vec![
                     Parameter::new("agent", ParameterType::Text),
                     Parameter::new("timeout", ParameterType::Integer).default_value(30),
-                    Parameter::new("url", ParameterType::Text).required().describe("Where"),
+                    Parameter::new("url", ParameterType::Text).required().about("Where"),
                     Parameter::new("method", ParameterType::Text).default_value("a\"b"),
                 ],
                 returns: ParameterType::Text,
@@ -295,7 +295,7 @@ mod tests {
             (Type::Integer, json!([5, "5", "-5"]), json!(["abc", 5.5, true, "", "-", [1], null])),
             (Type::Number, json!([5, 5.5, "5.5", "1e3"]), json!(["nan", "inf", "x", true])),
             (Type::Boolean, json!([true, false, 0, 1]), json!(["true", 2, -1, null])),
-            (Type::Text, json!(["x", 5, true]), json!([[1], {"a": 1}])),
+            (Type::Text, json!(["x", 5, true]), json!([[1], {"a": 1}, null])),
             (Type::List(Box::new(Type::Text)), json!([[], ["a", 1]]), json!(["a", [["a"]]])),
             (Type::Object, json!([{}]), json!([[], "a"])),
         ] {
