@@ -13,7 +13,7 @@ use crate::problem::Problem;
 use crate::registry::Registry;
 use crate::variables::Variables;
 use crate::yaml::{self, Field, Report};
-use crate::{CliTool, ToolsError, cli};
+use crate::{CliTool, HttpTools, ToolsError, cli, http};
 
 /// The longest file that is read.
 const MOST_BYTES: u64 = 1 << 20;
@@ -32,6 +32,7 @@ pub struct LoadOptions {
 /// What a declaration makes.
 pub(crate) enum Declared {
     Cli(CliTool),
+    Http(HttpTools),
 }
 
 impl Registry {
@@ -55,6 +56,7 @@ impl Registry {
         for (file, declared) in declared {
             let added = match declared {
                 Declared::Cli(tool) => registry.add(Arc::new(tool)).await,
+                Declared::Http(tools) => registry.add(Arc::new(tools)).await,
             };
             if let Err(error) = added {
                 problems.push(Problem::error(&file, error.to_string()));
@@ -98,6 +100,7 @@ impl Declared {
     fn name(&self) -> String {
         match self {
             Self::Cli(tool) => tool.name().to_owned(),
+            Self::Http(tools) => tools.name().to_owned(),
         }
     }
 }
@@ -229,6 +232,7 @@ fn declare_node(
     // Without a name there is still more to say about the rest, but no tool to say it of.
     let head = head?;
     match kind.as_str() {
+        "http" => http::declare(head, fields, report).map(Declared::Http),
         _ => cli::declare(head, fields, report).map(Declared::Cli),
     }
 }
