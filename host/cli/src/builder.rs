@@ -285,7 +285,7 @@ impl SessionBuilder {
         }
         let storage = match self.storage.take() {
             Some(storage) => storage,
-            None => self.places.open_storage().await?,
+            None => self.places.open_storage()?,
         };
         let progress = self.progress.clone();
         let mut host = Host::new()

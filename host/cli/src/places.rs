@@ -23,9 +23,9 @@ const DEFAULT_PREFIX: &str = "py_code_mode";
 /// # async fn main() -> Result<(), pcm_sandbox::Error> {
 /// # let folder = std::env::temp_dir().join(format!("pcm-places-{}", std::process::id()));
 /// let places = Places { base: Some(folder.clone()), ..Places::default() };
-/// let storage = places.open_storage().await?;
+/// let storage = places.open_storage()?;
 /// storage.workflows().create(&"one".parse()?, "async def run(): return 1", "").await?;
-/// assert_eq!(places.open_storage().await?.workflows().list().await?.len(), 1);
+/// assert_eq!(places.open_storage()?.workflows().list().await?.len(), 1);
 /// # std::fs::remove_dir_all(&folder).ok();
 /// # Ok(())
 /// # }
@@ -101,22 +101,22 @@ impl Places {
     }
 
     /// The storage; one in memory if nothing is named.
-    pub async fn open_storage(&self) -> Result<Arc<dyn Storage>, Error> {
+    pub fn open_storage(&self) -> Result<Arc<dyn Storage>, Error> {
         let workspace = self.workspace.as_deref().map(str::parse::<WorkspaceId>).transpose()?;
         let of_base = || self.base.clone().map(StoragePlace::Folder);
         match self.storage.clone().or_else(of_base) {
             Some(StoragePlace::Redis { url, prefix }) => {
                 let prefix = prefix.as_deref().unwrap_or(DEFAULT_PREFIX);
-                let storage = RedisStorage::connect(&url, prefix).await?;
+                let storage = RedisStorage::connect(&url, prefix)?;
                 Ok(match workspace {
-                    Some(workspace) => Arc::new(storage.workspace(workspace)),
+                    Some(workspace) => Arc::new(storage.workspace(&workspace)),
                     None => Arc::new(storage),
                 })
             }
             Some(StoragePlace::Folder(folder)) => {
                 let storage = FileStorage::open(&folder)?;
                 Ok(match workspace {
-                    Some(workspace) => Arc::new(storage.workspace(workspace)?),
+                    Some(workspace) => Arc::new(storage.workspace(&workspace)),
                     None => Arc::new(storage),
                 })
             }

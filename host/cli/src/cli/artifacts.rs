@@ -76,18 +76,18 @@ pub(crate) fn main(args: ArtifactsArgs) -> Result<ExitCode, Failure> {
 async fn act(command: Command) -> Result<(), Failure> {
     match command {
         Command::List { common } => {
-            let storage = common.host.open_storage().await?;
+            let storage = common.host.open_storage()?;
             let found = storage.artifacts().list().await.map_err(|error| failed(&error))?;
             show(common.json, &found, || as_text(&found));
         }
         Command::Load { name, output, host } => {
-            let storage = host.open_storage().await?;
+            let storage = host.open_storage()?;
             let data = storage.artifacts().load(&name).await.map_err(|error| failed(&error))?;
             write(output.as_deref(), &bytes(data))?;
         }
         Command::Save { name, file, description, common } => {
             let content = read(&file)?;
-            let storage = common.host.open_storage().await?;
+            let storage = common.host.open_storage()?;
             let data = match String::from_utf8(content) {
                 Ok(text) => ArtifactData::Text(text),
                 Err(error) => ArtifactData::Bytes(error.into_bytes()),
@@ -97,7 +97,7 @@ async fn act(command: Command) -> Result<(), Failure> {
             show(common.json, &saved, || format!("saved {name}\n"));
         }
         Command::Remove { name, common } => {
-            let storage = common.host.open_storage().await?;
+            let storage = common.host.open_storage()?;
             if !storage.artifacts().delete(&name).await.map_err(|error| failed(&error))? {
                 return Err(Failure::usage(format!("there is no artifact {name}")));
             }

@@ -64,7 +64,7 @@ async fn act(command: Command) -> Result<(), Failure> {
             common
         }
     };
-    let storage = common.host.open_storage().await?;
+    let storage = common.host.open_storage()?;
     match &command {
         Command::List { .. } => {}
         Command::Add { specs, .. } => {

@@ -54,11 +54,11 @@ impl HostArgs {
     }
 
     /// The storage, which must be named: one in memory would be gone with the command.
-    pub(crate) async fn open_storage(&self) -> Result<Arc<dyn Storage>, Failure> {
+    pub(crate) fn open_storage(&self) -> Result<Arc<dyn Storage>, Failure> {
         if self.base.is_none() && self.storage.is_none() {
             return Err(Failure::usage("where is it kept? Name --base or --storage"));
         }
-        self.places()?.open_storage().await.map_err(|error| failed(&error))
+        self.places()?.open_storage().map_err(|error| failed(&error))
     }
 
     /// The declared tools. What was wrong with others is told on standard error.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use pcm_sandbox::{BackendKind, Error, Limits, Mount, MountAccess, Session, SessionBuilder};
+use pcm_sandbox::{BackendKind, Limits, Mount, MountAccess, Session, SessionBuilder, SessionError};
 
 use super::exit::Failure;
 use super::key::{self, Signs};
@@ -171,11 +171,11 @@ fn write(file: &Path, content: &[u8]) -> Result<(), Failure> {
         .map_err(|error| Failure::usage(format!("cannot write {}: {error}", file.display())))
 }
 
-fn failed(file: &Path, error: &Error) -> Failure {
+fn failed(file: &Path, error: &SessionError) -> Failure {
     Failure::usage(format!("{}: {error}", file.display()))
 }
 
-fn refused(error: &Error) -> Failure {
+fn refused(error: &SessionError) -> Failure {
     Failure::usage(error.to_string())
 }
 

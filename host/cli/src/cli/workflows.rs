@@ -82,17 +82,17 @@ pub(crate) fn main(args: WorkflowsArgs) -> Result<ExitCode, Failure> {
 async fn act(command: Command) -> Result<(), Failure> {
     match command {
         Command::List { common } => {
-            let storage = common.host.open_storage().await?;
+            let storage = common.host.open_storage()?;
             let found = storage.workflows().list().await.map_err(|error| failed(&error))?;
             show_all(common.json, &found);
         }
         Command::Search { query, limit, common } => {
-            let storage = common.host.open_storage().await?;
+            let storage = common.host.open_storage()?;
             let found = storage.workflows().search(&query, limit).await;
             show_all(common.json, &found.map_err(|error| failed(&error))?);
         }
         Command::Show { name, common } => {
-            let storage = common.host.open_storage().await?;
+            let storage = common.host.open_storage()?;
             let workflow = existing(&*storage, &name).await?;
             show(common.json, &workflow, || workflow.source.clone());
         }
@@ -100,13 +100,13 @@ async fn act(command: Command) -> Result<(), Failure> {
             let source = std::fs::read_to_string(&file).map_err(|error| {
                 Failure::usage(format!("cannot read {}: {error}", file.display()))
             })?;
-            let storage = common.host.open_storage().await?;
+            let storage = common.host.open_storage()?;
             let stored = storage.workflows().create(&name, &source, &description).await;
             let stored = stored.map_err(|error| failed(&error))?;
             show(common.json, stored.summary(), || format!("stored {name}\n"));
         }
         Command::Remove { name, common } => {
-            let storage = common.host.open_storage().await?;
+            let storage = common.host.open_storage()?;
             existing(&*storage, &name).await?;
             let removed = storage.workflows().delete(&name).await.map_err(|error| failed(&error))?;
             show(common.json, removed, || format!("removed {name}\n"));
