@@ -3,6 +3,8 @@
 //!
 //! `cargo run --example deps`
 
+#![expect(clippy::print_stderr, clippy::print_stdout, reason = "a program for people")]
+
 use pcm_sandbox::{Session, json};
 
 #[tokio::main(flavor = "current_thread")]
@@ -12,7 +14,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .on_progress(|step| eprintln!("… {step}"))
         .start()
         .await?;
-    let result = session.run("import tabulate\ntabulate.tabulate([[1, 2]], tablefmt='plain')").await;
+    let result =
+        session.run("import tabulate\ntabulate.tabulate([[1, 2]], tablefmt='plain')").await;
     println!("{}", result.value);
 
     let code = "

@@ -3,6 +3,8 @@
 //!
 //! `cargo run --example middleware`
 
+#![expect(clippy::print_stdout, reason = "a program for people")]
+
 use std::sync::Arc;
 
 use pcm_sandbox::middleware::{
@@ -46,17 +48,20 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let approvals = Approvals::new(ApprovalOptions::default().approver(Arc::new(Clerk)));
     let policy = Policy::new(Action::Deny)
-        .rule(Rule::new(["tools.pay"], Action::Allow)?.when("amount <= 1000")?)
-        .rule(Rule::new(["tools.pay"], Action::Ask)?.reason("it is a large sum"));
+        .rule(Rule::new(Action::Allow, ["tools.pay"])?.when("amount <= 1000")?)
+        .rule(Rule::new(Action::Ask, ["tools.pay"])?.reason("it is a large sum"));
 
     // The first layer is the outermost: what is refused is in the log too.
-    let session = Session::builder()
-        .tool("pay", "Pays a sum", |args| async move { Ok(json!(format!("paid {}", args["amount"]))) })
-        .layer(Arc::new(AuditLayer::new(AuditLog::file(&log)?)))
-        .layer(Arc::new(PolicyLayer::new(Arc::new(policy)).approvals(approvals)))
-        .layer(Arc::new(InCents))
-        .start()
-        .await?;
+    let session =
+        Session::builder()
+            .tool("pay", "Pays a sum", |args| async move {
+                Ok(json!(format!("paid {}", args["amount"])))
+            })
+            .layer(Arc::new(AuditLayer::new(AuditLog::file(&log)?)))
+            .layer(Arc::new(PolicyLayer::new(Arc::new(policy)).approvals(approvals)))
+            .layer(Arc::new(InCents))
+            .start()
+            .await?;
 
     let code = "
 def pay(amount):

@@ -2,6 +2,8 @@
 //!
 //! `cargo run --example minimal`
 
+#![expect(clippy::print_stdout, reason = "a program for people")]
+
 use pcm_sandbox::{Session, json};
 
 #[tokio::main(flavor = "current_thread")]

@@ -3,6 +3,8 @@
 //!
 //! `cargo run --example workflows`
 
+#![expect(clippy::print_stdout, reason = "a program for people")]
+
 use pcm_sandbox::{Session, json};
 
 const REPORT: &str = r#"

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pcm_middleware::Layer;
+use pcm_middleware::{ActivePolicy, AuditLog, Layer};
 #[cfg(feature = "network")]
 use pcm_network::{NetworkPort, NetworkProfile, WithNetwork};
 use pcm_runtime_api::{Executor, HostError, HostPort, Limits, Mount, SandboxConfig};
@@ -34,6 +34,7 @@ pub struct SessionBuilder {
     places: Places,
     storage: Option<Arc<dyn Storage>>,
     layers: Vec<Arc<dyn Layer>>,
+    audit: Option<AuditLog>,
     packages: Vec<String>,
     no_runtime_deps: bool,
     sync_deps_on_start: bool,
@@ -224,6 +225,18 @@ impl SessionBuilder {
         self
     }
 
+    /// Adds the layers of a policy, and writes to its log when the session starts and ends.
+    pub fn policy(self, policy: &ActivePolicy) -> Self {
+        self.policy_with(policy, Vec::new())
+    }
+
+    /// The same, with layers that may rewrite calls before the policy sees them.
+    pub fn policy_with(mut self, policy: &ActivePolicy, own: Vec<Arc<dyn Layer>>) -> Self {
+        self.audit = policy.audit().cloned();
+        self.layers.extend(policy.layers_with(own));
+        self
+    }
+
     /// Answers all calls of the sandbox, in place of tools, storage and packages.
     pub fn port(mut self, port: Arc<dyn HostPort>) -> Self {
         self.port = Some(port);
@@ -295,6 +308,9 @@ impl SessionBuilder {
             .requires(self.places.read_requirements()?)
             .requires(std::mem::take(&mut self.packages))
             .on_progress(move |line| progress.say(line));
+        if let Some(log) = self.audit.take() {
+            host = host.audit(log);
+        }
         if self.no_runtime_deps {
             host = host.without_runtime_deps();
         }

@@ -43,19 +43,19 @@ mod places;
 mod progress;
 mod session;
 
+pub use pcm_middleware as middleware;
 #[cfg(feature = "network")]
 pub use pcm_network::{
     HostRule, NetworkError, NetworkPort, NetworkProfile, NetworkTimes, Resolver, SystemResolver,
     Trust, WithNetwork,
 };
-pub use pcm_middleware as middleware;
 #[cfg(feature = "wasm")]
 pub use pcm_packages::PackagesError;
 pub use pcm_runtime_api::{
     Capability, ChangeKind, CheckpointId, ErrorKind, EventSink, ExecutionError, ExecutionResult,
     Executor, ExecutorError, FileChange, HostCall, HostError, HostPort, LimitHit, LimitName,
-    Limits, MimeBundle, Mount, MountAccess, MountSource, Namespace, NoHost, OutputStream, Payload, RunEvent,
-    RunRequest, SandboxConfig, SessionState, Usage, ValueType,
+    Limits, MimeBundle, Mount, MountAccess, MountSource, Namespace, NoHost, OutputStream, Payload,
+    RunEvent, RunRequest, SandboxConfig, SessionState, Usage, ValueType,
 };
 #[cfg(feature = "wasm")]
 pub use pcm_runtime_wasm::{

@@ -10,8 +10,8 @@ use pcm_packages::{
     Store,
 };
 use pcm_runtime_api::{
-    Executor as _, Limits, Mount, MountAccess, NoHost, NoPackages, PackageSource, Progress, RunRequest,
-    SandboxConfig,
+    Executor as _, Limits, Mount, MountAccess, NoHost, NoPackages, PackageSource, Progress,
+    RunRequest, SandboxConfig,
 };
 use pcm_runtime_wasm::{WasmEngine, WasmSandbox};
 

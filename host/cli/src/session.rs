@@ -47,7 +47,7 @@ use crate::{BackendKind, Error, SessionBuilder};
 /// ```
 #[derive(Debug, Clone)]
 pub struct Session {
-    session: pcm_session::Session,
+    inner: pcm_session::Session,
     backend: BackendKind,
     problems: Arc<[Problem]>,
 }
@@ -107,11 +107,11 @@ impl Session {
     }
 
     pub(crate) fn new(
-        session: pcm_session::Session,
+        inner: pcm_session::Session,
         backend: BackendKind,
         problems: Vec<Problem>,
     ) -> Self {
-        Self { session, backend, problems: problems.into() }
+        Self { inner, backend, problems: problems.into() }
     }
 
     /// What was wrong with declared tools. Those with an error are not there, all others are.
@@ -123,7 +123,7 @@ impl Session {
     /// independent, but for packages: what one of them installs is there for both. Random numbers
     /// differ from the beginning.
     pub async fn fork(&self) -> Result<Self, Error> {
-        Ok(Self { session: self.session.fork().await?, ..self.clone() })
+        Ok(Self { inner: self.inner.fork().await?, ..self.clone() })
     }
 
     /// Its backend.
@@ -137,7 +137,7 @@ impl Deref for Session {
     type Target = pcm_session::Session;
 
     fn deref(&self) -> &pcm_session::Session {
-        &self.session
+        &self.inner
     }
 }
 
@@ -186,9 +186,7 @@ caught";
         let error = with_tools().await?.run("tools.sum(a=1)").await.error;
         assert_eq!(
             error.map(|error| error.message).as_deref(),
-            Some(
-                "tools.call: [ToolNotFoundError] there is no tool \"sum\"; there are: math.add"
-            )
+            Some("tools.call: [ToolNotFoundError] there is no tool \"sum\"; there are: math.add")
         );
         Ok(())
     }

@@ -47,10 +47,9 @@ impl Arguments {
             None | Some(Value::Null) => Ok(usual),
             Some(limit) => match limit.as_u64() {
                 Some(limit) => Ok(usize::try_from(limit.min(MOST_FOUND)).unwrap_or(usual)),
-                None => Err(HostError::new(
-                    "ValueError",
-                    "limit is not a whole number of at least 0",
-                )),
+                None => {
+                    Err(HostError::new("ValueError", "limit is not a whole number of at least 0"))
+                }
             },
         }
     }

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use pcm_runtime_api::{DepsReport, Executor, ExecutorError, FailedDep, HostError, package_name};
-use pcm_storage::{DepSpec, Storage, StorageError};
+use pcm_storage::{DepSpec, Storage};
 use serde::ser::SerializeStruct as _;
 use serde::{Serialize, Serializer};
 
 use crate::host::Progress;
+use crate::namespaces::refused;
 
 /// What became of packages that were to be installed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -90,7 +91,7 @@ impl Deps {
 
     /// What the session was configured with and what the storage knows, by name.
     pub(crate) async fn list(&self) -> Result<Vec<String>, HostError> {
-        let stored = self.storage.deps().list().await.map_err(storage)?;
+        let stored = self.storage.deps().list().await.map_err(refused)?;
         let mut all = self.configured().clone();
         all.extend(stored.iter().map(|spec| (spec.name().to_owned(), spec.to_string())));
         Ok(all.into_values().collect())
@@ -98,10 +99,10 @@ impl Deps {
 
     /// Installs a package, and remembers it if that went well.
     pub(crate) async fn add(&self, spec: &str) -> Result<DepsChange, HostError> {
-        let spec: DepSpec = spec.parse().map_err(storage)?;
+        let spec: DepSpec = spec.parse().map_err(refused)?;
         let change = self.install(&[spec.to_string()]).await?;
         if change.failed.is_empty() {
-            self.storage.deps().add(&spec).await.map_err(storage)?;
+            self.storage.deps().add(&spec).await.map_err(refused)?;
             self.configured().remove(spec.name());
         }
         Ok(change)
@@ -110,7 +111,7 @@ impl Deps {
     /// Takes a package out of what is configured and stored; it stays installed.
     pub(crate) async fn forget(&self, spec: &str) -> Result<bool, HostError> {
         let name = package_name(spec);
-        let stored = self.storage.deps().remove(&name).await.map_err(storage)?;
+        let stored = self.storage.deps().remove(&name).await.map_err(refused)?;
         Ok(self.configured().remove(&name).is_some() || stored)
     }
 
@@ -161,10 +162,7 @@ impl Deps {
     }
 }
 
-fn storage(error: StorageError) -> HostError {
-    HostError::new(error.error_type(), error.to_string())
-}
-
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn executor(error: ExecutorError) -> HostError {
     HostError::new("InstallError", error.to_string())
 }

@@ -1,5 +1,6 @@
 //! What can go wrong outside of a run.
 
+use pcm_middleware::MiddlewareError;
 use pcm_runtime_api::{ExecutorError, HostError};
 use pcm_storage::StorageError;
 
@@ -24,6 +25,9 @@ pub enum SessionError {
         /// Why not, and what to do.
         reason: String,
     },
+    /// The start of the session could not be written down.
+    #[error(transparent)]
+    Audit(#[from] MiddlewareError),
     /// There is no randomness on this machine to name the session with.
     #[error("the session cannot be given a name: {0}")]
     NoRandomness(String),

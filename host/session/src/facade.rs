@@ -38,10 +38,8 @@ impl Session {
     ) -> Result<Payload, SessionError> {
         let args = json!({"name": name, "args": args}).into();
         let call = HostCall { namespace: Namespace::Tools, op: "call".to_owned(), args };
-        let caller = Caller {
-            origin: "host".to_owned(),
-            ..Caller::clone(self.connected.chain.caller())
-        };
+        let caller =
+            Caller { origin: "host".to_owned(), ..Caller::clone(self.connected.chain.caller()) };
         Ok(self.connected.chain.call_as(Arc::new(caller), call).await?)
     }
 

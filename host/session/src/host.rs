@@ -2,9 +2,10 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
-use pcm_middleware::{Caller, Chain, Layer};
-use pcm_runtime_api::HostPort;
+use pcm_middleware::{AuditEntry, AuditEvent, AuditLog, Caller, Chain, Layer, MiddlewareError};
+use pcm_runtime_api::{HostPort, Progress as Heard};
 use pcm_storage::{MemoryStorage, Storage};
 use pcm_tools::Registry;
 
@@ -31,6 +32,7 @@ pub struct Host {
     tools: Arc<Registry>,
     storage: Arc<dyn Storage>,
     layers: Vec<Arc<dyn Layer>>,
+    audit: Option<AuditLog>,
     wrapping: Option<Arc<Wrapping>>,
     port: Option<Arc<dyn HostPort>>,
     requires: Vec<String>,
@@ -48,6 +50,7 @@ impl Host {
             tools: Arc::new(Registry::new()),
             storage: Arc::new(MemoryStorage::new()),
             layers: Vec::new(),
+            audit: None,
             wrapping: None,
             port: None,
             requires: Vec::new(),
@@ -79,6 +82,13 @@ impl Host {
     /// What every call passes, the first one first.
     pub fn layers(mut self, layers: impl IntoIterator<Item = Arc<dyn Layer>>) -> Self {
         self.layers = layers.into_iter().collect();
+        self
+    }
+
+    /// Writes down when sessions start and end. Calls are written down by an
+    /// [`AuditLayer`](pcm_middleware::AuditLayer).
+    pub fn audit(mut self, log: AuditLog) -> Self {
+        self.audit = Some(log);
         self
     }
 
@@ -147,8 +157,10 @@ impl Host {
             storage,
             deps,
             chain,
+            audit: self.audit,
             owns_tools: self.owns_tools,
             sync_deps: self.sync_deps_on_start,
+            closed: AtomicBool::new(false),
         }
     }
 }
@@ -178,13 +190,28 @@ pub(crate) struct Connected {
     pub(crate) storage: Arc<dyn Storage>,
     pub(crate) deps: Arc<Deps>,
     pub(crate) chain: Arc<Chain>,
+    pub(crate) audit: Option<AuditLog>,
     pub(crate) owns_tools: bool,
     pub(crate) sync_deps: bool,
+    pub(crate) closed: AtomicBool,
+}
+
+impl Connected {
+    /// Writes down that the session begins or ends.
+    pub(crate) fn record(&self, event: AuditEvent) -> Result<(), MiddlewareError> {
+        let Some(log) = &self.audit else { return Ok(()) };
+        let caller = self.chain.caller();
+        let mut entry = AuditEntry::new(event);
+        entry.session_id = Some(&caller.session_id);
+        entry.backend = Some(&caller.backend);
+        entry.workspace = caller.workspace.as_deref();
+        log.append(&entry)
+    }
 }
 
 /// Somebody who hears what is being done, or nobody.
 #[derive(Clone, Default)]
-pub(crate) struct Progress(Option<Arc<dyn Fn(&str) + Send + Sync>>);
+pub(crate) struct Progress(Option<Arc<Heard<'static>>>);
 
 impl Progress {
     pub(crate) fn say(&self, line: &str) {

@@ -1,11 +1,10 @@
 //! A session: an executor that was started with a host.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use pcm_middleware::{Caller, Layer};
-use pcm_runtime_api::{
-    Capability, CheckpointId, ExecutionResult, Executor, HostPort, RunRequest,
-};
+use pcm_middleware::{AuditEvent, Caller, Layer};
+use pcm_runtime_api::{Capability, CheckpointId, ExecutionResult, Executor, HostPort, RunRequest};
 use pcm_storage::Storage;
 
 use crate::SessionError;
@@ -44,6 +43,7 @@ impl Session {
     async fn connect(executor: Arc<dyn Executor>, host: Arc<Host>) -> Result<Self, SessionError> {
         let connected = Host::clone(&host).connect(caller(&*executor, &host)?);
         connected.deps.install_with(&executor);
+        connected.record(AuditEvent::SessionStart)?;
         executor.start(Arc::clone(&connected.chain) as Arc<dyn HostPort>).await?;
         Ok(Self { executor, connected: Arc::new(connected), host })
     }
@@ -77,6 +77,11 @@ impl Session {
     /// Ends the session. Runs after it give an error of the kind `closed`. Harmless when repeated.
     pub async fn close(&self) {
         self.executor.close().await;
+        if self.connected.closed.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        // The session has ended, whether that can be written down or not.
+        let _ = self.connected.record(AuditEvent::SessionClose);
         if self.connected.owns_tools {
             self.connected.tools.close().await;
         }

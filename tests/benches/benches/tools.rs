@@ -6,9 +6,7 @@
 use std::sync::Arc;
 
 use pcm_benches::machine;
-use pcm_sandbox::middleware::{
-    Action, AuditLayer, AuditLog, Layer, Policy, PolicyLayer, Rule,
-};
+use pcm_sandbox::middleware::{Action, AuditLayer, AuditLog, Layer, Policy, PolicyLayer, Rule};
 use pcm_sandbox::{Limits, Session, SessionBuilder, Value, json};
 
 const CALLS: usize = 20_000;
@@ -45,13 +43,13 @@ fn builder() -> SessionBuilder {
 
 /// Five rules, of which the last two look at the call.
 fn policy() -> Arc<dyn Layer> {
-    let deny = |name: &str| Rule::new([name], Action::Deny).expect("a rule");
+    let deny = |name: &str| Rule::new(Action::Deny, [name]).expect("a rule");
     let policy = Policy::new(Action::Deny)
         .rule(deny("network.**"))
         .rule(deny("tools.shell.*"))
         .rule(deny("workflows.delete"))
         .rule(deny("tools.noop").when("a > 1000000").expect("a condition"))
-        .rule(Rule::new(["tools.*"], Action::Allow).expect("a rule"));
+        .rule(Rule::new(Action::Allow, ["tools.*"]).expect("a rule"));
     Arc::new(PolicyLayer::new(Arc::new(policy)))
 }
 

@@ -6,7 +6,7 @@ use std::path::{Component, Path};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
-use pcm_middleware::PolicyFile;
+use pcm_middleware::{PolicyFile, PolicySetup};
 use pcm_session::Host;
 use pcm_storage::{FileStorage, Storage};
 use pcm_tools::{LoadOptions, Registry};
@@ -64,9 +64,10 @@ impl Base {
     /// The host of one session.
     pub(crate) async fn host(&self, session: &str) -> Result<Host> {
         let tools = self.path().join("tools");
-        let registry = match tools.is_dir() {
-            true => Registry::load(&tools, LoadOptions::default()).await?.0,
-            false => Registry::new(),
+        let registry = if tools.is_dir() {
+            Registry::load(&tools, LoadOptions::default()).await?.0
+        } else {
+            Registry::new()
         };
         let mut host = Host::new()
             .own_tools(registry)
@@ -76,7 +77,8 @@ impl Base {
             host = host.without_runtime_deps();
         }
         if let Some(policy) = &self.setup.policy {
-            host = host.layers(PolicyFile::parse(policy)?.layers()?);
+            let policy: PolicyFile = policy.parse()?;
+            host = host.layers(policy.activate(PolicySetup::default())?.layers());
         }
         Ok(host)
     }
@@ -85,7 +87,7 @@ impl Base {
         let storage = FileStorage::open(self.path())?;
         let setup = self.setup.sessions.get(session);
         Ok(match setup.and_then(|setup| setup.workspace.as_deref()) {
-            Some(workspace) => Arc::new(storage.workspace(workspace.parse()?)?),
+            Some(workspace) => Arc::new(storage.workspace(&workspace.parse()?)),
             None => Arc::new(storage),
         })
     }
@@ -95,9 +97,8 @@ impl HostSetup {
     /// Whether it says what can be.
     pub(crate) fn check(&self) -> Result<()> {
         for path in self.files.keys() {
-            let plain = Path::new(path).components().all(|part| {
-                matches!(part, Component::Normal(_))
-            });
+            let plain =
+                Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
             ensure!(plain && !path.is_empty(), "{path:?} is no path within the folder");
         }
         Ok(())

@@ -43,9 +43,8 @@ impl Terminal {
         // On a thread of its own: nothing ends the wait for a line.
         thread::spawn(move || {
             for line in reads.lines() {
-                match line {
-                    Ok(line) if send.send(line).is_ok() => {}
-                    _ => break,
+                if line.map_or(true, |line| send.send(line).is_err()) {
+                    break;
                 }
             }
         });
@@ -62,7 +61,8 @@ impl Approver for Terminal {
             return nobody();
         }
         loop {
-            let Some(line) = lines.ask("allow it? [y]es, [n]o, [e]dit the arguments: ").await else {
+            let Some(line) = lines.ask("allow it? [y]es, [n]o, [e]dit the arguments: ").await
+            else {
                 return nobody();
             };
             match line.trim().to_lowercase().as_str() {
@@ -99,22 +99,17 @@ fn nobody() -> Outcome {
 
 /// What is asked, in lines for a person. The model chose the arguments.
 fn question(request: &ApprovalRequest) -> String {
-    let mut text = format!("\n{} wants to be called\n", request.name);
+    let mut lines = vec![String::new(), format!("{} wants to be called", request.name)];
     if let Value::Object(args) = &request.args.value {
-        for (name, value) in args.iter().take(MOST_LINES) {
-            text.push_str(&format!("  {name} = {}\n", shown(value)));
-        }
+        let line = |(name, value): (&String, &Value)| format!("  {name} = {}", shown(value));
+        lines.extend(args.iter().take(MOST_LINES).map(line));
         if args.len() > MOST_LINES {
-            text.push_str(&format!("  … and {} more arguments\n", args.len() - MOST_LINES));
+            lines.push(format!("  … and {} more arguments", args.len() - MOST_LINES));
         }
     }
-    if let Some(rule) = &request.rule {
-        text.push_str(&format!("  asked for by {rule}\n"));
-    }
-    if let Some(reason) = &request.reason {
-        text.push_str(&format!("  because {reason}\n"));
-    }
-    text
+    lines.extend(request.rule.iter().map(|rule| format!("  asked for by {rule}")));
+    lines.extend(request.reason.iter().map(|reason| format!("  because {reason}")));
+    lines.join("\n") + "\n"
 }
 
 fn shown(value: &Value) -> String {

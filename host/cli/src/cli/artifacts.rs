@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Subcommand;
+use pcm_sandbox::Map;
 use pcm_sandbox::storage::{ArtifactData, ArtifactInfo, ArtifactName, MAX_ARTIFACT_BYTES};
-use pcm_sandbox::{Map, Value};
 
 use super::exit::Failure;
 use super::host::{HostArgs, failed, first_line, show};
@@ -120,7 +120,7 @@ fn bytes(data: ArtifactData) -> Vec<u8> {
     match data {
         ArtifactData::Bytes(bytes) => bytes,
         ArtifactData::Text(text) => text.into_bytes(),
-        ArtifactData::Json(value) => (format!("{:#}\n", Value::from(value))).into_bytes(),
+        ArtifactData::Json(value) => format!("{value:#}\n").into_bytes(),
     }
 }
 

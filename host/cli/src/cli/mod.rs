@@ -3,7 +3,10 @@
 //! Arguments come in through clap, code runs in a [`pcm_sandbox::Session`], and everything that is
 //! written goes through [`output`]. What a run means for the shell is in [`exit`].
 
+mod approve;
+mod arguments;
 mod artifacts;
+mod audit;
 mod deps;
 mod doctor;
 mod exit;
@@ -19,6 +22,7 @@ mod network;
 mod output;
 #[cfg(feature = "wasm")]
 mod packages;
+mod policy;
 mod printer;
 #[cfg(feature = "wasm")]
 mod progress;
@@ -59,6 +63,8 @@ enum Command {
     Workflows(workflows::WorkflowsArgs),
     Artifacts(artifacts::ArtifactsArgs),
     Deps(deps::DepsArgs),
+    Policy(policy::PolicyCommand),
+    Audit(audit::AuditArgs),
     Doctor(doctor::DoctorArgs),
     Limits(limits::LimitsArgs),
 }
@@ -73,6 +79,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Workflows(args) => workflows::main(args),
         Command::Artifacts(args) => artifacts::main(args),
         Command::Deps(args) => deps::main(args),
+        Command::Policy(args) => policy::main(args),
+        Command::Audit(args) => audit::main(args),
         Command::Doctor(args) => doctor::main(&args),
         Command::Limits(args) => Ok(limits::main(&args)),
     };

@@ -14,6 +14,7 @@ use super::interrupt::Interrupts;
 use super::network::NetworkArgs;
 #[cfg(feature = "wasm")]
 use super::packages::PackageArgs;
+use super::policy::PolicyArgs;
 use super::printer::{Format, Printer};
 #[cfg(feature = "wasm")]
 use super::progress::Waiting;
@@ -56,6 +57,9 @@ pub(crate) struct RunArgs {
     host: HostArgs,
 
     #[command(flatten)]
+    policy: PolicyArgs,
+
+    #[command(flatten)]
     network: NetworkArgs,
 }
 
@@ -75,11 +79,13 @@ Examples:
 
 /// Runs what the arguments name. The exit code is that of the last code that ran.
 pub(crate) fn main(args: RunArgs) -> Result<ExitCode, Failure> {
-    let (backend, limits) = (args.backend, args.limits.limits());
+    let backend = args.backend;
+    let limits = args.policy.limits(args.limits.limits(), args.limits.has_timeout());
     let format = if args.json { Format::Json } else { args.format };
     let codes = args.source.read()?;
     let builder = args.session.builder(backend, limits.clone());
     let builder = builder.places(args.host.places()?).network(args.network.profile()?);
+    let builder = args.policy.add_to(builder)?;
     let runtime = super::runtime()?;
     let printer = Printer::start(format);
     let code = runtime.block_on(async {

@@ -93,6 +93,11 @@ struct Transfer {
 }
 
 impl LimitArgs {
+    /// Whether the arguments say how long a code may take.
+    pub(crate) fn has_timeout(&self) -> bool {
+        self.timeout.is_some()
+    }
+
     /// What holds where the arguments say nothing is the default.
     pub(crate) fn limits(&self) -> Limits {
         let default = Limits::default();

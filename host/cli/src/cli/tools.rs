@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use clap::Subcommand;
 use pcm_sandbox::tools::{self, CallOptions, LoadOptions, Problem, Tool, ToolPath};
-use pcm_sandbox::{Map, Value, json};
+use pcm_sandbox::{Value, json};
 
+use super::arguments::arguments;
 use super::exit::{self, Failure};
 use super::host::{self, HostArgs, failed, first_line, show};
 use super::table;
@@ -82,7 +83,9 @@ struct StubsArgs {
 ///
 /// The tool runs as it would for code in the sandbox, but for the layers of a policy.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  pcm-sandbox tools call --base . curl.get url=https://example.org timeout=5")]
+#[command(
+    after_help = "Example:\n  pcm-sandbox tools call --base . curl.get url=https://example.org timeout=5"
+)]
 struct CallArgs {
     /// The tool, or a recipe of it: `curl`, `curl.get`
     name: String,
@@ -134,7 +137,10 @@ fn show_tools(json: bool, tools: &[Arc<Tool>]) {
         for tool in &tools {
             rows.push([tool.name.clone(), first_line(&tool.description)]);
             for callable in &tool.callables {
-                rows.push([format!("  {}", callable.signature()), first_line(&callable.description)]);
+                rows.push([
+                    format!("  {}", callable.signature()),
+                    first_line(&callable.description),
+                ]);
             }
         }
         if rows.is_empty() { "no tools\n".to_owned() } else { table::aligned(&rows) }
@@ -162,7 +168,8 @@ fn as_json(problems: &[Problem]) -> Value {
 }
 
 fn as_text(folder: &Path, problems: &[Problem]) -> String {
-    let lines: String = problems.iter().map(|problem| format!("{problem}\n")).collect();
+    let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    let lines = lines.join("\n") + "\n";
     let errors = problems.iter().filter(|problem| host::is_error(problem)).count();
     match (problems.len(), errors) {
         (0, _) => format!("{}: nothing to complain about\n", folder.display()),
@@ -184,40 +191,4 @@ async fn call(args: CallArgs) -> Result<ExitCode, Failure> {
         other => format!("{other:#}\n"),
     });
     Ok(ExitCode::SUCCESS)
-}
-
-/// `KEY=VALUE`, as often as wanted.
-fn arguments(words: &[String]) -> Result<Map<String, Value>, Failure> {
-    let mut named = Map::new();
-    for word in words {
-        let Some((key, value)) = word.split_once('=').filter(|(key, _)| !key.is_empty()) else {
-            return Err(Failure::usage(format!("{word:?} is no argument such as url=VALUE")));
-        };
-        let value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
-        if named.insert(key.to_owned(), value).is_some() {
-            return Err(Failure::usage(format!("{key} is given twice")));
-        }
-    }
-    Ok(named)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parsed(words: &[&str]) -> Option<Value> {
-        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
-        arguments(&words).ok().map(Value::Object)
-    }
-
-    #[test]
-    fn arguments_are_json_or_text() {
-        assert_eq!(
-            parsed(&["a=5", "b=true", "c=[1,2]", "d=x=y", "e=", "f=\"5\""]),
-            Some(json!({"a": 5, "b": true, "c": [1, 2], "d": "x=y", "e": "", "f": "5"}))
-        );
-        assert_eq!(parsed(&["a"]), None);
-        assert_eq!(parsed(&["=a"]), None);
-        assert_eq!(parsed(&["a=1", "a=2"]), None);
-    }
 }

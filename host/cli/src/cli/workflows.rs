@@ -108,7 +108,8 @@ async fn act(command: Command) -> Result<(), Failure> {
         Command::Remove { name, common } => {
             let storage = common.host.open_storage()?;
             existing(&*storage, &name).await?;
-            let removed = storage.workflows().delete(&name).await.map_err(|error| failed(&error))?;
+            let removed =
+                storage.workflows().delete(&name).await.map_err(|error| failed(&error))?;
             show(common.json, removed, || format!("removed {name}\n"));
         }
     }

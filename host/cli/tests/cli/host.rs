@@ -25,11 +25,9 @@ const DOUBLE: &str = "\"\"\"Doubles a number.\"\"\"\nasync def run(n: int):\n   
 /// A user with a folder `base`: a tool, a workflow and an artifact.
 fn with_base() -> Result<World, Box<dyn std::error::Error>> {
     let world = World::new()?;
-    for (file, content) in [
-        ("tools/echo.yaml", ECHO),
-        ("workflows/double.py", DOUBLE),
-        ("artifacts/note.txt", "kept"),
-    ] {
+    for (file, content) in
+        [("tools/echo.yaml", ECHO), ("workflows/double.py", DOUBLE), ("artifacts/note.txt", "kept")]
+    {
         let path = world.path("base").join(file);
         fs::create_dir_all(path.parent().ok_or("no folder")?)?;
         fs::write(path, content)?;
@@ -37,7 +35,11 @@ fn with_base() -> Result<World, Box<dyn std::error::Error>> {
     Ok(world)
 }
 
-fn value(world: &World, arguments: &[&str], code: &str) -> Result<Value, Box<dyn std::error::Error>> {
+fn value(
+    world: &World,
+    arguments: &[&str],
+    code: &str,
+) -> Result<Value, Box<dyn std::error::Error>> {
     let run = world.pcm(&[&["run", "--json"], arguments, &["-c", code]].concat())?;
     assert_eq!(run.code, Some(0), "{}{}", run.stdout, run.stderr);
     Ok(run.json()?["value"].clone())
@@ -83,7 +85,11 @@ fn a_broken_tool_is_told_and_keeps_no_other_away() -> TestResult {
     assert!(run.stderr.contains("bad.yaml:2:"), "{}", run.stderr);
     let check = world.pcm(&["tools", "check", "base/tools"])?;
     assert_eq!(check.code, Some(1));
-    assert!(check.stdout.contains("bad.yaml:2:") && check.stdout.contains("command"), "{}", check.stdout);
+    assert!(
+        check.stdout.contains("bad.yaml:2:") && check.stdout.contains("command"),
+        "{}",
+        check.stdout
+    );
     let check = world.pcm(&["tools", "check", "--json", "base/tools"])?.json()?;
     assert_eq!(check[0]["file"], "bad.yaml");
     assert_eq!(check[0]["line"], 2);
@@ -112,7 +118,8 @@ fn workflows_are_added_and_run() -> TestResult {
     let world = with_base()?;
     fs::write(world.path("triple.py"), "async def run(n):\n    return n * 3\n")?;
     fs::write(world.path("bad.py"), "def run(n):\n    return n * 3\n")?;
-    let workflows = |words: &[&str]| world.pcm(&[&["workflows"], words, &["--base", "base"]].concat());
+    let workflows =
+        |words: &[&str]| world.pcm(&[&["workflows"], words, &["--base", "base"]].concat());
     ok(workflows(&["add", "triple", "triple.py", "--description", "Triples"])?);
     let refused = workflows(&["add", "bad", "bad.py"])?;
     assert!(refused.code == Some(2) && refused.stderr.contains("async def run"), "{refused:?}");
@@ -129,14 +136,18 @@ fn workflows_are_added_and_run() -> TestResult {
 #[test]
 fn artifacts_go_in_and_out_as_bytes() -> TestResult {
     let world = with_base()?;
-    let artifacts = |words: &[&str]| world.command(&[&["artifacts"], words, &["--base", "base"]].concat());
+    let artifacts =
+        |words: &[&str]| world.command(&[&["artifacts"], words, &["--base", "base"]].concat());
     fs::write(world.path("data"), b"\xff\x00data")?;
     ok(artifacts(&["save", "in/data", "data", "--description", "Some bytes"]).output()?.into());
     let loaded = artifacts(&["load", "in/data"]).output()?;
     assert_eq!(loaded.stdout, b"\xff\x00data");
     assert_eq!(value(&world, &["--base", "base"], "len(artifacts.load('in/data'))")?, 6);
     let list = ok(artifacts(&["list"]).output()?.into()).stdout;
-    assert!(list.contains("in/data") && list.contains("Some bytes") && list.contains("note.txt"), "{list}");
+    assert!(
+        list.contains("in/data") && list.contains("Some bytes") && list.contains("note.txt"),
+        "{list}"
+    );
     ok(artifacts(&["remove", "in/data"]).output()?.into());
     assert_eq!(artifacts(&["load", "in/data"]).output()?.status.code(), Some(2));
     Ok(())
@@ -152,7 +163,10 @@ fn packages_are_listed_and_installed_when_asked_for() -> TestResult {
     assert_eq!(deps(&["add", "a; rm -rf /"])?.code, Some(2));
     let run = world.pcm(&["run", "--base", "base", "-c", "import tiny_dep"])?;
     assert_eq!(run.code, Some(1));
-    assert_eq!(value(&world, &["--base", "base", "--sync-deps"], "import tiny_dep\ntiny_dep.x")?, 5);
+    assert_eq!(
+        value(&world, &["--base", "base", "--sync-deps"], "import tiny_dep\ntiny_dep.x")?,
+        5
+    );
     let run = "deps.sync()\nimport tiny_dep\ntiny_dep.x";
     assert_eq!(value(&world, &["--base", "base"], run)?, 5);
     ok(deps(&["remove", "tiny_dep"])?);

@@ -56,7 +56,8 @@ fn name(args: &mut Arguments) -> Result<ArtifactName, HostError> {
 fn data(payload: Payload) -> Result<ArtifactData, HostError> {
     let kind = payload.types.get("").copied();
     match payload.value {
-        Value::String(text) if kind == Some(ValueType::Bytes) => match BASE64_STANDARD.decode(text) {
+        Value::String(text) if kind == Some(ValueType::Bytes) => match BASE64_STANDARD.decode(text)
+        {
             Ok(bytes) => Ok(ArtifactData::Bytes(bytes)),
             Err(_) => Err(HostError::new("ValueError", "the bytes in data are not base64")),
         },

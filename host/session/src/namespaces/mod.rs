@@ -45,6 +45,7 @@ fn reply(value: impl Serialize) -> Result<Payload, HostError> {
 }
 
 /// An error of a store, as the guest sees it.
-fn refused(error: StorageError) -> HostError {
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
+pub(crate) fn refused(error: StorageError) -> HostError {
     HostError::new(error.error_type(), error.to_string())
 }
