@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::name;
+use crate::program::Program;
 use crate::variables::{Variables, is_name};
 use crate::yaml::{Field, Fields, Report};
 use crate::{Parameter, ParameterType};
@@ -137,4 +138,45 @@ pub(crate) fn parameter(
     let mut parameter = Parameter::new(name, kind).about(description.unwrap_or_default());
     parameter.default = default;
     Some(Declared { parameter, required })
+}
+
+/// Reads which program runs, where, and with what. Without `command` it is called as the tool is.
+pub(crate) fn program(
+    command: Option<Field<'_>>,
+    head: &Head<'_>,
+    fields: &mut Fields<'_>,
+    report: &mut Report,
+) -> Option<Program> {
+    let cwd = fields.take("cwd").and_then(|field| field.text(report));
+    let env = head.variables(fields.take("env"), report);
+    let env_pass = fields.take("env_pass").and_then(|field| {
+        let names = field.texts(report)?;
+        if let Some(name) = names.iter().find(|name| !is_name(name)) {
+            field.error(report, format!("{name:?} is not the name of a variable"));
+        }
+        Some(names)
+    });
+    let command = match command {
+        None => head.name.clone(),
+        Some(field) => {
+            let command = field.text(report)?;
+            let is_one_word = !command.is_empty()
+                && !command.starts_with('-')
+                && !command.contains(|each: char| each.is_whitespace() || each.is_control());
+            if !is_one_word {
+                let message = "expected one word, the name or the path of a program; what it is \
+                               given stands under other keys";
+                field.error(report, message);
+            }
+            command
+        }
+    };
+    Some(Program {
+        command,
+        folder: head.folder.map(ToOwned::to_owned),
+        cwd: cwd.map(Into::into),
+        env,
+        env_pass: env_pass.unwrap_or_default(),
+        variables: head.environment.clone(),
+    })
 }

@@ -6,6 +6,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use rustix::fs::OFlags;
 
 use crate::declaration::Head;
@@ -13,7 +14,7 @@ use crate::problem::Problem;
 use crate::registry::Registry;
 use crate::variables::Variables;
 use crate::yaml::{self, Field, Report};
-use crate::{CliTool, HttpTools, ToolsError, cli, http};
+use crate::{Adapter, CliTool, HttpTools, McpServer, McpServerConfig, ToolsError, cli, http, mcp};
 
 /// The longest file that is read.
 const MOST_BYTES: u64 = 1 << 20;
@@ -33,6 +34,7 @@ pub struct LoadOptions {
 pub(crate) enum Declared {
     Cli(CliTool),
     Http(HttpTools),
+    Mcp(McpServerConfig),
 }
 
 impl Registry {
@@ -53,10 +55,18 @@ impl Registry {
             reason,
         })?;
         let registry = Self::new();
-        for (file, declared) in declared {
-            let added = match declared {
-                Declared::Cli(tool) => registry.add(Arc::new(tool)).await,
-                Declared::Http(tools) => registry.add(Arc::new(tools)).await,
+        // Servers take their time to start; together they take that of the slowest.
+        let opened = declared.into_iter().map(async |(file, declared)| {
+            let opened = declared.open().await;
+            (file, opened)
+        });
+        for (file, opened) in join_all(opened).await {
+            let added = match opened {
+                Ok((adapter, left_out)) => {
+                    problems.extend(left_out.iter().map(|text| Problem::warning(&file, text)));
+                    registry.add(adapter).await
+                }
+                Err(error) => Err(error),
             };
             if let Err(error) = added {
                 problems.push(Problem::error(&file, error.to_string()));
@@ -97,10 +107,23 @@ pub fn check(folder: &Path, options: &LoadOptions) -> Vec<Problem> {
 }
 
 impl Declared {
+    /// The adapter, and what of it cannot be called.
+    async fn open(self) -> Result<(Arc<dyn Adapter>, Vec<String>), ToolsError> {
+        Ok(match self {
+            Self::Cli(tool) => (Arc::new(tool), Vec::new()),
+            Self::Http(tools) => (Arc::new(tools), Vec::new()),
+            Self::Mcp(config) => {
+                let (server, left_out) = McpServer::connect(config).await?;
+                (Arc::new(server), left_out)
+            }
+        })
+    }
+
     fn name(&self) -> String {
         match self {
             Self::Cli(tool) => tool.name().to_owned(),
             Self::Http(tools) => tools.name().to_owned(),
+            Self::Mcp(config) => config.name().to_owned(),
         }
     }
 }
@@ -232,6 +255,7 @@ fn declare_node(
     // Without a name there is still more to say about the rest, but no tool to say it of.
     let head = head?;
     match kind.as_str() {
+        "mcp" => mcp::declare(head, fields, report).map(Declared::Mcp),
         "http" => http::declare(head, fields, report).map(Declared::Http),
         _ => cli::declare(head, fields, report).map(Declared::Cli),
     }

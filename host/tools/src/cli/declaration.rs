@@ -5,12 +5,13 @@ use std::sync::Arc;
 use serde_json::Map;
 use tokio::sync::Semaphore;
 
-use super::program::Program;
+use super::run::Bounds;
 use super::schema::{Argument, Recipe, Schema};
 use super::{CONCURRENT_RUNS, CliTool};
-use crate::declaration::{Head, MOST_OUTPUT_BYTES, OUTPUT_BYTES, TIMEOUT, kind, parameter};
+use crate::declaration::{
+    Head, MOST_OUTPUT_BYTES, OUTPUT_BYTES, TIMEOUT, kind, parameter, program,
+};
 use crate::name::is_word;
-use crate::variables::is_name;
 use crate::yaml::{Field, Fields, Report};
 use crate::{Parameter, ParameterType, Tool};
 
@@ -32,7 +33,11 @@ pub(crate) fn declare(
     }
     let schema = schema(&mut fields, report);
     let recipes = recipes(&mut fields, &schema, report);
-    let program = program(&head, &mut fields, report);
+    let command = fields.take("command");
+    let program = program(command, &head, &mut fields, report);
+    let timeout = fields.take("timeout").and_then(|field| field.seconds(report));
+    let output_bytes = fields.take("output_bytes");
+    let output_bytes = output_bytes.and_then(|field| field.whole(1, MOST_OUTPUT_BYTES, report));
     fields.finish(report);
     let callables = recipes.iter().map(|recipe| recipe.callable(&schema)).collect();
     let Head { name, description, tags, origin, .. } = head;
@@ -41,47 +46,14 @@ pub(crate) fn declare(
         program: program?,
         schema,
         recipes,
+        bounds: Bounds {
+            timeout: timeout.unwrap_or(TIMEOUT),
+            output_bytes: usize::try_from(output_bytes.unwrap_or(OUTPUT_BYTES))
+                .unwrap_or(usize::MAX),
+        },
         origin,
         endings: Default::default(),
         places: Semaphore::new(CONCURRENT_RUNS),
-    })
-}
-
-fn program(head: &Head<'_>, fields: &mut Fields<'_>, report: &mut Report) -> Option<Program> {
-    let command = match fields.take("command") {
-        None => head.name.clone(),
-        Some(field) => {
-            let command = field.text(report)?;
-            let is_one_word = !command.is_empty()
-                && !command.starts_with('-')
-                && !command.contains(|each: char| each.is_whitespace() || each.is_control());
-            if !is_one_word {
-                field.error(report, "expected one word, the name or the path of a program; what it gets belongs under `schema` and `recipes`");
-            }
-            command
-        }
-    };
-    let timeout = fields.take("timeout").and_then(|field| field.seconds(report));
-    let output_bytes = fields.take("output_bytes");
-    let output_bytes = output_bytes.and_then(|field| field.whole(1, MOST_OUTPUT_BYTES, report));
-    let cwd = fields.take("cwd").and_then(|field| field.text(report));
-    let env = head.variables(fields.take("env"), report);
-    let env_pass = fields.take("env_pass").and_then(|field| {
-        let names = field.texts(report)?;
-        if let Some(name) = names.iter().find(|name| !is_name(name)) {
-            field.error(report, format!("{name:?} is not the name of a variable"));
-        }
-        Some(names)
-    });
-    Some(Program {
-        command,
-        folder: head.folder.map(ToOwned::to_owned),
-        cwd: cwd.map(Into::into).or_else(|| None),
-        env,
-        env_pass: env_pass.unwrap_or_default(),
-        variables: head.environment.clone(),
-        timeout: timeout.unwrap_or(TIMEOUT),
-        output_bytes: usize::try_from(output_bytes.unwrap_or(OUTPUT_BYTES)).unwrap_or(usize::MAX),
     })
 }
 

@@ -2,7 +2,6 @@
 
 mod argv;
 mod declaration;
-mod program;
 mod run;
 mod schema;
 
@@ -20,11 +19,12 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 
 pub(crate) use self::declaration::declare;
-use self::program::Program;
+
 use self::run::{Bounds, Finished, RunError, run};
 use self::schema::{Recipe, Schema};
 use crate::error::Names;
 use crate::process::Endings;
+use crate::program::Program;
 use crate::text::tail;
 use crate::{Adapter, Arguments, CallOptions, LoadOptions, Problem, Tool, ToolError, folder};
 
@@ -42,6 +42,7 @@ pub struct CliTool {
     program: Program,
     schema: Schema,
     recipes: Vec<Recipe>,
+    bounds: Bounds,
     origin: String,
     endings: Endings,
     places: Semaphore,
@@ -140,10 +141,7 @@ impl Adapter for CliTool {
                 format!("the program {command:?} is not on this host, or not executable"),
             )
         })?;
-        let bounds = Bounds {
-            timeout: options.timeout_within(self.program.timeout),
-            output_bytes: self.program.output_bytes,
-        };
+        let bounds = Bounds { timeout: options.timeout_within(self.bounds.timeout), ..self.bounds };
         let seconds = bounds.timeout.as_secs_f64();
         match run(&mut command, bounds, options.output.as_ref(), &self.endings).await {
             Ok(finished) => self.result(&name, finished),

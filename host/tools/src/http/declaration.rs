@@ -25,7 +25,7 @@ pub(crate) fn declare(
     let connect_timeout = fields.take("connect_timeout").and_then(|field| field.seconds(report));
     let output_bytes = fields.take("output_bytes");
     let output_bytes = output_bytes.and_then(|field| field.whole(1, MOST_OUTPUT_BYTES, report));
-    let proxy = fields.take("proxy").and_then(|field| proxy(&field, report));
+    let proxy = fields.take("proxy").and_then(|field| field.proxy(report));
     let endpoints = fields.require("endpoints", report);
     let entries = endpoints.as_ref().and_then(|field| field.entries(report));
     if let (Some(field), Some([])) = (&endpoints, entries.as_deref()) {
@@ -68,21 +68,6 @@ fn accepted<T>(
             }
         })
         .ok()
-}
-
-/// Whether the proxies of the environment are used.
-fn proxy(field: &Field<'_>, report: &mut Report) -> Option<bool> {
-    match field.text(report)?.as_str() {
-        "env" => Some(true),
-        "none" => Some(false),
-        _ => {
-            field.error(
-                report,
-                "expected `none`, or `env` for the proxies that the environment names",
-            );
-            None
-        }
-    }
 }
 
 fn endpoint(

@@ -169,6 +169,15 @@ impl<'a> Field<'a> {
         Some(Fields { of: self.clone(), left: entries, known: Vec::new() })
     }
 
+    /// Whether the proxies that the environment names are used.
+    pub(crate) fn proxy(&self, report: &mut Report) -> Option<bool> {
+        match self.text(report)?.as_str() {
+            "env" => Some(true),
+            "none" => Some(false),
+            _ => self.expected(report, "`none`, or `env` for the proxies of the environment"),
+        }
+    }
+
     /// A value of a type, for presets and defaults.
     pub(crate) fn value(&self, kind: &ParameterType, report: &mut Report) -> Option<Value> {
         let mut value = plain(self.node);

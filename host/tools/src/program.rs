@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Duration;
 
 use rustix::fs::{Access, access};
 use tokio::process::Command;
@@ -28,8 +27,6 @@ pub(crate) struct Program {
     /// The further variables of the host that it gets.
     pub(crate) env_pass: Vec<String>,
     pub(crate) variables: Variables,
-    pub(crate) timeout: Duration,
-    pub(crate) output_bytes: usize,
 }
 
 impl Program {
