@@ -187,7 +187,7 @@ impl fmt::Debug for CallContext {
             .field("args", &format_args!("{count} arguments"))
             .field("timeout", &self.timeout)
             .field("extensions", &self.extensions)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
