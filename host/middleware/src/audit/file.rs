@@ -149,8 +149,12 @@ fn in_use(path: &Path) -> MiddlewareError {
 }
 
 fn ends_in_line_break(file: &mut File) -> io::Result<bool> {
-    if file.seek(SeekFrom::End(0))? == 0 {
-        return Ok(true);
+    match file.seek(SeekFrom::End(0)) {
+        Ok(0) => return Ok(true),
+        Ok(_) => {}
+        // A pipe or a terminal has no end to look at.
+        Err(error) if error.kind() == io::ErrorKind::NotSeekable => return Ok(true),
+        Err(error) => return Err(error),
     }
     file.seek(SeekFrom::End(-1))?;
     let mut last = [0];
