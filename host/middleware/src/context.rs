@@ -136,12 +136,16 @@ impl CallContext {
         format!("{}.{last}", self.namespace)
     }
 
-    /// Whether this is a `tools.call` that does not say in the one known shape which tool it means.
+    /// Whether this is a `tools.call` that does not say in the one known shape which tool it means, or
+    /// an operation whose name is more than a word, as `echo.say`, which would look like a tool.
     ///
-    /// Such a call must not be let through by a rule for `tools.call`: the port may read more into
-    /// the frame than the rule did.
+    /// No rule must let such a call through: the port may read it otherwise than the rule did.
     pub fn is_malformed(&self) -> bool {
-        self.namespace == Namespace::Tools && self.op == CALL && self.tool.is_none()
+        let is_word = !self.op.is_empty()
+            && self.op.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        let is_nameless =
+            self.namespace == Namespace::Tools && self.op == CALL && self.tool.is_none();
+        is_nameless || !is_word
     }
 
     /// Whether the call is one of a tool.
@@ -187,7 +191,7 @@ impl fmt::Debug for CallContext {
             .field("args", &format_args!("{count} arguments"))
             .field("timeout", &self.timeout)
             .field("extensions", &self.extensions)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

@@ -117,25 +117,25 @@ impl Glob {
     /// Walks both, and on a mismatch lets the last wildcard take one byte more. Once a wildcard is
     /// passed, letting an earlier one of its kind take more cannot help.
     fn matches_rest(&self, text: &[u8]) -> bool {
-        let (mut at, mut token) = (0, 0);
+        let (mut at, mut place) = (0, 0);
         let mut star: Option<(usize, usize)> = None;
         let mut double: Option<(usize, usize)> = None;
         loop {
-            match (self.rest.get(token), text.get(at)) {
+            match (self.rest.get(place), text.get(at)) {
                 (None, None) => return true,
                 (Some(Token::Star), _) => {
-                    star = Some((token, at));
-                    token += 1;
+                    star = Some((place, at));
+                    place += 1;
                     continue;
                 }
                 (Some(Token::DoubleStar), _) => {
-                    double = Some((token, at));
+                    double = Some((place, at));
                     star = None;
-                    token += 1;
+                    place += 1;
                     continue;
                 }
                 (Some(Token::Byte(expected)), Some(found)) if expected == found => {
-                    token += 1;
+                    place += 1;
                     at += 1;
                     continue;
                 }
@@ -145,14 +145,14 @@ impl Glob {
                 && text.get(taken).is_some_and(|next| *next != self.separator)
             {
                 star = Some((from, taken + 1));
-                (token, at) = (from + 1, taken + 1);
+                (place, at) = (from + 1, taken + 1);
                 continue;
             }
             star = None;
             match double {
                 Some((from, taken)) if taken < text.len() => {
                     double = Some((from, taken + 1));
-                    (token, at) = (from + 1, taken + 1);
+                    (place, at) = (from + 1, taken + 1);
                 }
                 _ => return false,
             }

@@ -45,12 +45,10 @@ impl Layer for TimeoutLayer {
         let Some(longest) = self.longest(context.timeout, &name) else {
             return next.run(context).await;
         };
-        match tokio::time::timeout(longest, next.run(context)).await {
-            Ok(answer) => answer,
-            Err(_) => {
-                let message = format!("{name} took longer than {} s", longest.as_secs_f64());
-                Err(HostError::new("TimeoutError", message))
-            }
-        }
+        let answer = tokio::time::timeout(longest, next.run(context)).await;
+        answer.unwrap_or_else(|_| {
+            let message = format!("{name} took longer than {} s", longest.as_secs_f64());
+            Err(HostError::new("TimeoutError", message))
+        })
     }
 }

@@ -238,16 +238,13 @@ impl Approvals {
         self.record(event, open, Some(&outcome))?;
         let open = state.open.remove(id).ok_or_else(gone)?;
         let request = Arc::clone(&open.request);
-        match open.waiting {
+        if let Some(waiting) = open.waiting {
             // The call may be gone by now; then there is nothing to answer.
-            Some(waiting) => {
-                waiting.send(outcome).ok();
-            }
-            None => {
-                let key = (request.session_id.clone(), open.digest);
-                let deadline = Instant::now() + self.options.validity();
-                state.grants.insert(key, Grant { outcome, deadline });
-            }
+            waiting.send(outcome).ok();
+        } else {
+            let key = (request.session_id.clone(), open.digest);
+            let deadline = Instant::now() + self.options.validity();
+            state.grants.insert(key, Grant { outcome, deadline });
         }
         drop(state);
         self.publish(if event == AuditEvent::ApprovalRejected {

@@ -19,11 +19,9 @@ pub(super) struct SharedFile {
 impl SharedFile {
     pub(super) fn open(path: &Path) -> Result<Self, MiddlewareError> {
         let mut file = open(path)?;
-        match file.try_lock_shared() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(in_use(path)),
-            // Where files cannot be locked, nobody has a chain in one.
-            Err(TryLockError::Error(_)) => {}
+        // Where files cannot be locked at all, nobody has a chain in one.
+        if let Err(TryLockError::WouldBlock) = file.try_lock_shared() {
+            return Err(in_use(path));
         }
         let is_torn = !ends_in_line_break(&mut file).map_err(|source| failed(path, source))?;
         Ok(Self { file, is_torn })
@@ -151,8 +149,12 @@ fn in_use(path: &Path) -> MiddlewareError {
 }
 
 fn ends_in_line_break(file: &mut File) -> io::Result<bool> {
-    if file.seek(SeekFrom::End(0))? == 0 {
-        return Ok(true);
+    match file.seek(SeekFrom::End(0)) {
+        Ok(0) => return Ok(true),
+        Ok(_) => {}
+        // A pipe or a terminal has no end to look at.
+        Err(error) if error.kind() == io::ErrorKind::NotSeekable => return Ok(true),
+        Err(error) => return Err(error),
     }
     file.seek(SeekFrom::End(-1))?;
     let mut last = [0];

@@ -34,11 +34,13 @@ pub struct AuditLog {
     redactor: Option<Redactor>,
 }
 
+type Callback = Box<dyn FnMut(&str) -> io::Result<()> + Send>;
+
 enum Sink {
     Shared(SharedFile),
     Chained(ChainedFile),
     Writer { writer: Box<dyn Write + Send>, chain: Option<Link>, is_broken: bool },
-    Callback(Box<dyn FnMut(&str) -> io::Result<()> + Send>),
+    Callback(Callback),
 }
 
 impl AuditLog {
@@ -115,13 +117,10 @@ impl Sink {
                 Err(io::Error::other("the chain is broken since a line could not be written"))
             }
             Self::Writer { writer, chain, is_broken } => {
-                let hash = match chain {
-                    Some(prev) => Some(chained::close(line, prev)),
-                    None => {
-                        line.push(b'}');
-                        None
-                    }
-                };
+                let hash = chain.map(|prev| chained::close(line, &prev));
+                if hash.is_none() {
+                    line.push(b'}');
+                }
                 line.push(b'\n');
                 let written = writer.write_all(line).and_then(|()| writer.flush());
                 if chain.is_some() {

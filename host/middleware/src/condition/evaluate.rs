@@ -205,10 +205,10 @@ fn contains<'a>(operand: &'a Operand, literal: &Literal, args: &Payload) -> Trut
 fn test_text<'a>(
     operand: &'a Operand,
     args: &Payload,
-    test: impl Fn(&str) -> Option<bool>,
+    holds: impl Fn(&str) -> Option<bool>,
 ) -> Truth<'a> {
     match value_of(operand, args) {
-        Found::Text(text) => match test(text) {
+        Found::Text(text) => match holds(text) {
             Some(value) => truth(value),
             None => Truth::Undecided(Doubt { operand, reason: UNCLEAR }),
         },

@@ -37,7 +37,7 @@ pub(super) fn tokens(text: &str) -> Result<Vec<(Token, usize)>, ConditionError> 
     let mut rest = Rest { text, column: 1 };
     let mut tokens = Vec::new();
     loop {
-        rest.skip(|one| one.is_whitespace());
+        rest.skip(char::is_whitespace);
         let Some(first) = rest.text.chars().next() else { return Ok(tokens) };
         let column = rest.column;
         let token = match first {

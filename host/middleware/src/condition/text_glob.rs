@@ -26,12 +26,11 @@ enum Kind {
 
 impl TextGlob {
     pub(super) fn parse(pattern: &str) -> Result<Self, String> {
-        let kind = match pattern.split_once("://") {
-            Some((scheme, rest)) => parse_url(scheme, rest)?,
-            None => {
-                let glob = Glob::parse(pattern, b'/').map_err(ToOwned::to_owned)?;
-                if pattern.contains('/') { Kind::Path(glob) } else { Kind::Text(glob) }
-            }
+        let kind = if let Some((scheme, rest)) = pattern.split_once("://") {
+            parse_url(scheme, rest)?
+        } else {
+            let glob = Glob::parse(pattern, b'/').map_err(ToOwned::to_owned)?;
+            if pattern.contains('/') { Kind::Path(glob) } else { Kind::Text(glob) }
         };
         Ok(Self { source: pattern.to_owned(), kind })
     }

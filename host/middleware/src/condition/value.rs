@@ -54,7 +54,7 @@ pub(super) fn item<'a>(
     found(value, pointer.kind(args))
 }
 
-fn found<'a>(value: &'a Value, kind: Option<ValueType>) -> Found<'a> {
+fn found(value: &Value, kind: Option<ValueType>) -> Found<'_> {
     match (value, kind) {
         (Value::Null, None) => Found::Null,
         (Value::Bool(value), None) => Found::Bool(*value),

@@ -56,7 +56,7 @@ impl<'a> Decision<'a> {
     }
 
     pub(super) fn unreadable() -> Self {
-        Self::unfit("it does not say which tool it is for, as {\"name\", \"args\"}")
+        Self::unfit("it does not say what it is for, as {\"name\", \"args\"} of a tool")
     }
 
     fn unfit(why: &'static str) -> Self {

@@ -15,6 +15,9 @@ use crate::condition::{Truth, types_are_sound};
 /// The operations of the namespace `tools`. A tool of such a name could not be told from them.
 const TOOL_OPERATIONS: [&str; 4] = ["call", "list", "list_recipes", "search"];
 
+/// The name of a call that does not say which tool it is for, and of a tool that nobody can have.
+const UNREADABLE: &str = "tools.call";
+
 /// An ordered list of rules. The first that applies to a call decides it.
 ///
 /// ```
@@ -76,6 +79,9 @@ impl Policy {
 
     /// What happens to a call of the qualified name `name` with these arguments. Counts nothing.
     pub fn decide(&self, name: &str, args: &Payload) -> Decision<'_> {
+        if name == UNREADABLE {
+            return Decision::unreadable();
+        }
         if !types_are_sound(args) {
             return Decision::unsound();
         }

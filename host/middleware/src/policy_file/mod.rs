@@ -33,7 +33,7 @@ const MAX_FILE: u64 = 1 << 20;
 /// rules:
 ///   - match: tools.mail.send
 ///     action: allow
-///     when: to ends_with "@example.org"
+///     when: to in ["team@example.org"]
 ///     rate: 10/h
 ///   - match: [tools.mail.send, tools.mail.delete]
 ///     action: ask

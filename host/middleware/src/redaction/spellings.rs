@@ -1,5 +1,7 @@
 //! The forms that a secret may turn up in.
 
+use std::fmt::Write as _;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
@@ -55,7 +57,8 @@ fn json_escaped(text: &str, ascii: bool) -> String {
             escaped.push(one);
         } else {
             for unit in one.encode_utf16(&mut [0; 2]) {
-                escaped.push_str(&format!("\\u{unit:04x}"));
+                // Writing to a string does not fail.
+                write!(escaped, "\\u{unit:04x}").ok();
             }
         }
     }
@@ -85,8 +88,11 @@ fn percent(text: &str, style: Percent, lower: bool) -> String {
         match byte {
             byte if stays => encoded.push(char::from(byte)),
             b' ' if style == Percent::Forms => encoded.push('+'),
-            byte if lower => encoded.push_str(&format!("%{byte:02x}")),
-            byte => encoded.push_str(&format!("%{byte:02X}")),
+            byte => {
+                let digits = hex(&[byte]);
+                encoded.push('%');
+                encoded.push_str(&if lower { digits } else { digits.to_ascii_uppercase() });
+            }
         }
     }
     encoded
