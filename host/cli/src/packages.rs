@@ -40,7 +40,7 @@ pub(crate) async fn resolve(
 /// Where a sandbox sees a set.
 pub(crate) fn mount(set: &PackageSet) -> Mount {
     Mount {
-        host: set.folder.clone(),
+        host: set.folder.clone().into(),
         guest: PACKAGES_FOLDER.to_owned(),
         access: MountAccess::ReadOnly,
     }
@@ -61,7 +61,7 @@ impl Compiler for SandboxedCompiler {
     async fn compile(&self, folder: &Path) -> Result<Compiled, PackagesError> {
         let failed = |message: String| PackagesError::Compiler { message };
         let mount = Mount {
-            host: folder.to_owned(),
+            host: folder.into(),
             guest: PACKAGES_FOLDER.to_owned(),
             access: MountAccess::ReadWrite,
         };

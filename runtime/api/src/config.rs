@@ -1,11 +1,13 @@
 //! What a session shall be like.
 
-use crate::{Limits, Mount};
+use std::sync::Arc;
+
+use crate::{Limits, Mount, PackageSource};
 
 /// The settings of a session that hold from its start to its end.
 ///
 /// A backend that cannot keep one of them refuses to start, and says which.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct SandboxConfig {
     /// The bounds of every run that brings none of its own.
     pub limits: Limits,
@@ -19,6 +21,8 @@ pub struct SandboxConfig {
     pub rollback: bool,
     /// Folders of the host.
     pub mounts: Vec<Mount>,
+    /// Who fetches packages, for a wall that cannot. Without it such a wall installs none.
+    pub packages: Option<Arc<dyn PackageSource>>,
 }
 
 impl From<Limits> for SandboxConfig {

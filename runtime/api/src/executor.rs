@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::{Capability, ErrorKind, ExecutionResult, HostPort, RunRequest};
+use crate::{Capability, ErrorKind, ExecutionResult, HostPort, Progress, RunRequest};
 
 /// One session behind one wall: an interpreter whose variables live from run to run.
 ///
@@ -34,13 +34,17 @@ pub trait Executor: fmt::Debug + Send + Sync {
     /// Clears the variables.
     async fn reset(&self) -> Result<(), ExecutorError>;
 
-    /// Installs packages.
-    async fn install_deps(&self, specs: &[String]) -> Result<DepsReport, ExecutorError> {
-        let _ = specs;
+    /// Installs packages, also while code runs.
+    async fn install_deps(
+        &self,
+        specs: &[String],
+        progress: &Progress<'_>,
+    ) -> Result<DepsReport, ExecutorError> {
+        let (_, _) = (specs, progress);
         Err(ExecutorError::unsupported(self.backend(), Capability::DepsInstall))
     }
 
-    /// Removes packages.
+    /// Removes packages, by their names.
     async fn uninstall_deps(&self, names: &[String]) -> Result<DepsReport, ExecutorError> {
         let _ = names;
         Err(ExecutorError::unsupported(self.backend(), Capability::DepsUninstall))
@@ -125,7 +129,16 @@ pub struct DepsReport {
     /// Already there when installing, not there when removing.
     pub unchanged: Vec<String>,
     /// Not possible.
-    pub failed: Vec<String>,
+    pub failed: Vec<FailedDep>,
+}
+
+/// A package that could not be installed or removed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailedDep {
+    /// What was asked for.
+    pub spec: String,
+    /// Why it was not possible, and what to do.
+    pub reason: String,
 }
 
 /// Why a session could not do what it was told.

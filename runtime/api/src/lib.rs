@@ -21,16 +21,18 @@ mod executor;
 mod files;
 mod host;
 mod limits;
+mod packages;
 mod payload;
 mod result;
 mod run;
 
 pub use capability::Capability;
 pub use config::SandboxConfig;
-pub use executor::{CheckpointId, DepsReport, Executor, ExecutorError};
-pub use files::{ChangeKind, FileChange, Mount, MountAccess};
+pub use executor::{CheckpointId, DepsReport, Executor, ExecutorError, FailedDep};
+pub use files::{ChangeKind, FileChange, Mount, MountAccess, MountSource, PackagesFolder};
 pub use host::{HostCall, HostError, HostPort, Namespace, NoHost, UnknownNamespace};
 pub use limits::{LimitName, Limits};
+pub use packages::{NoPackages, PackageSource, Progress, package_name};
 pub use payload::{Payload, ValueType};
 pub use result::{
     ErrorKind, ExecutionError, ExecutionResult, LimitHit, MimeBundle, SessionState, Usage,

@@ -1,8 +1,9 @@
 //! What the embedder does with a session's files.
 
+use std::io;
 use std::sync::Arc;
 
-use pcm_runtime_api::{Mount, MountAccess};
+use pcm_runtime_api::{Mount, MountAccess, MountSource};
 
 use crate::content::CHUNK;
 use crate::mounts::{HostFolder, Mounted};
@@ -116,7 +117,7 @@ impl Files {
             check_apart(mount, &mounts[..index])?;
             let refuse = |reason| FilesError::Mount { guest: mount.guest.clone(), reason };
             let folder = HostFolder::open(&mount.host, mount.access, index as u64 + 1)
-                .map_err(|error| refuse(format!("{}: {error}", mount.host.display())))?;
+                .map_err(|error| refuse(unreadable(&mount.host, &error)))?;
             let (parent, point) = self
                 .mount_at(&paths::mount_point(&mount.guest)?, index, mount.access, now)
                 .map_err(|taken| refuse(taken.to_owned()))?;
@@ -184,6 +185,12 @@ fn check_apart(mount: &Mount, others: &[Mount]) -> Result<(), FilesError> {
         }
     }
     Ok(())
+}
+
+/// The embedder named the folder.
+fn unreadable(host: &MountSource, error: &io::Error) -> String {
+    let host = host.folder().unwrap_or_default();
+    format!("{}: {error}", host.display())
 }
 
 fn absolute(path: &str) -> String {

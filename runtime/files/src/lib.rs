@@ -31,6 +31,7 @@ mod mounts;
 mod node;
 mod open;
 mod overlay;
+mod packages;
 mod paths;
 mod protected;
 mod quota;

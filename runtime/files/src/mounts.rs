@@ -7,16 +7,18 @@
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher as _;
 use std::path::Path;
+use std::sync::Arc;
 
 use cap_fs_ext::{DirExt as _, FollowSymlinks, OpenOptionsFollowExt as _};
 use cap_std::ambient_authority;
 use cap_std::fs::OpenOptionsExt as _;
 use cap_std::fs::{Dir, File, FileType, Metadata, MetadataExt as _, OpenOptions};
-use pcm_runtime_api::MountAccess;
+use pcm_runtime_api::{MountAccess, MountSource};
 use rustix::fs::{AtFlags, OFlags, Timespec, Timestamps, UTIME_OMIT, utimensat};
 
 use crate::metadata::{NewTimes, SetTime};
 use crate::node::Ino;
+use crate::packages::OpenPackages;
 use crate::protected::is_protected;
 use crate::{Errno, Kind, Stat, Times, paths};
 
@@ -33,18 +35,37 @@ pub(crate) struct Mounted {
 /// A folder of the host, by its handle.
 #[derive(Debug)]
 pub(crate) struct HostFolder {
-    dir: Dir,
+    root: Root,
     access: MountAccess,
     device: u64,
     /// Makes numbers of the host's: its own say something about the host.
     numbers: RandomState,
 }
 
+#[derive(Debug)]
+enum Root {
+    Folder(Arc<Dir>),
+    Packages(OpenPackages),
+}
+
 impl HostFolder {
-    pub(crate) fn open(host: &Path, access: MountAccess, device: u64) -> std::io::Result<Self> {
-        let dir = Dir::open_ambient_dir(host, ambient_authority())?;
-        dir.entries()?; // a folder that cannot be read is no use
-        Ok(Self { dir, access, device, numbers: RandomState::new() })
+    pub(crate) fn open(
+        host: &MountSource,
+        access: MountAccess,
+        device: u64,
+    ) -> std::io::Result<Self> {
+        let root = match host {
+            MountSource::Folder(host) => Root::Folder(open_to_list(host)?),
+            MountSource::Packages(packages) => Root::Packages(OpenPackages::new(packages.clone())),
+        };
+        Ok(Self { root, access, device, numbers: RandomState::new() })
+    }
+
+    fn dir(&self) -> std::io::Result<Arc<Dir>> {
+        match &self.root {
+            Root::Folder(dir) => Ok(Arc::clone(dir)),
+            Root::Packages(packages) => packages.dir(),
+        }
     }
 
     pub(crate) fn access(&self) -> MountAccess {
@@ -53,7 +74,7 @@ impl HostFolder {
 
     /// What lies at a path; None if nothing does.
     pub(crate) fn kind(&self, path: &str) -> Result<Option<Kind>, Errno> {
-        match self.dir.symlink_metadata(relative(path)) {
+        match self.dir().and_then(|dir| dir.symlink_metadata(relative(path))) {
             Ok(metadata) => Ok(Some(kind(metadata.file_type()))),
             Err(error) => match error.into() {
                 // The folder above was one a moment ago, or is one in an overlay only.
@@ -64,7 +85,7 @@ impl HostFolder {
     }
 
     pub(crate) fn stat(&self, path: &str) -> Result<Stat, Errno> {
-        Ok(self.read_stat(&self.dir.symlink_metadata(relative(path))?))
+        Ok(self.read_stat(&self.dir()?.symlink_metadata(relative(path))?))
     }
 
     pub(crate) fn stat_file(&self, file: &File) -> Result<Stat, Errno> {
@@ -98,12 +119,12 @@ impl HostFolder {
 
     /// Where a symbolic link leads. What is not UTF-8 is not shown.
     pub(crate) fn read_link(&self, path: &str) -> Result<String, Errno> {
-        let target = self.dir.read_link_contents(relative(path))?;
+        let target = self.dir()?.read_link_contents(relative(path))?;
         target.into_os_string().into_string().map_err(|_| Errno::Access)
     }
 
     pub(crate) fn open_folder(&self, path: &str) -> Result<Dir, Errno> {
-        Ok(self.dir.open_dir(relative(path))?)
+        Ok(self.dir()?.open_dir(relative(path))?)
     }
 
     /// The folder of an overlay's host, unless the host has removed it meanwhile.
@@ -120,7 +141,7 @@ impl HostFolder {
         if self.kind(path)? != Some(Kind::File) {
             return Err(Errno::Access);
         }
-        let file = self.dir.open_with(relative(path), options().read(true))?;
+        let file = self.dir()?.open_with(relative(path), options().read(true))?;
         regular(file)
     }
 
@@ -178,7 +199,7 @@ impl HostFolder {
             last_modification: timespec(times.modified),
         };
         if path.is_empty() {
-            return Ok(utimensat(&self.dir, ".", &times, AtFlags::empty())?);
+            return Ok(utimensat(&*self.dir()?, ".", &times, AtFlags::empty())?);
         }
         let (dir, name) = self.parent(path)?;
         Ok(utimensat(&dir, name, &times, AtFlags::SYMLINK_NOFOLLOW)?)
@@ -195,12 +216,19 @@ impl HostFolder {
     /// The folder of a path, reached without following a single link, and the name in it.
     fn parent<'a>(&self, path: &'a str) -> Result<(Dir, &'a str), Errno> {
         let (above, name) = paths::split(path).ok_or(Errno::Busy)?;
-        let mut dir = self.dir.try_clone()?;
+        let mut dir = self.dir()?.try_clone()?;
         for name in above.split('/').filter(|name| !name.is_empty()) {
             dir = dir.open_dir_nofollow(name)?;
         }
         Ok((dir, name))
     }
+}
+
+/// A folder that cannot be read is no use.
+pub(crate) fn open_to_list(host: &Path) -> std::io::Result<Arc<Dir>> {
+    let dir = Dir::open_ambient_dir(host, ambient_authority())?;
+    dir.entries()?;
+    Ok(Arc::new(dir))
 }
 
 /// Follows no link at the end and waits for nobody.

@@ -30,7 +30,7 @@ const WRITE: Opening = Opening { read: true, write: true, create: true, ..READ }
 const ALL: [MountAccess; 3] = [MountAccess::ReadOnly, MountAccess::ReadWrite, MountAccess::Overlay];
 
 fn mount(host: &Path, guest: &str, access: MountAccess) -> Mount {
-    Mount { host: host.to_owned(), guest: guest.to_owned(), access }
+    Mount { host: host.into(), guest: guest.to_owned(), access }
 }
 
 /// A folder with `a.txt` and `d/b.txt`, mounted at `/data`.

@@ -36,7 +36,7 @@ fn host() -> TempDir {
 }
 
 fn mounts(host: &TempDir) -> [Mount; 1] {
-    let (host, guest) = (host.path().to_owned(), "/data".to_owned());
+    let (host, guest) = (host.path().into(), "/data".to_owned());
     [Mount { host, guest, access: MountAccess::Overlay }]
 }
 

@@ -192,7 +192,7 @@ impl WasmEngine {
 
     /// The packages that the image brings, as every session shall see them.
     pub(crate) fn packages(&self) -> Option<Mount> {
-        let host = self.opened()?.packages()?.to_owned();
+        let host = self.opened()?.packages()?.to_owned().into();
         Some(Mount { host, guest: PACKAGES_FOLDER.to_owned(), access: MountAccess::ReadOnly })
     }
 

@@ -17,6 +17,7 @@ mod bundle;
 mod cache;
 mod calls;
 mod control;
+mod deps;
 mod engine;
 mod hashes;
 mod image;

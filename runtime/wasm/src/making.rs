@@ -91,7 +91,7 @@ impl WasmSandbox {
         description.distributions = distributions.to_vec();
         description.modules.clone_from(&preloaded.imported);
         let mounted = self.config.mounts.iter().find(|mount| mount.guest == PACKAGES_FOLDER);
-        let packages = mounted.map(|mount| mount.host.clone());
+        let packages = mounted.and_then(|mount| mount.host.folder());
         let parts = Parts { base, description, packages, memory, stack_pointer, key: *key };
         let runtime = Handle::current();
         spawn_blocking(move || runtime.block_on(parts.put_together(&progress)))

@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use pcm_python_wasm::Metering;
 use pcm_runtime_api::{
-    Capability, CheckpointId, ErrorKind, ExecutionError, ExecutionResult, Executor, ExecutorError,
-    HostPort, Limits, NoHost, RunRequest, SandboxConfig, SessionState,
+    Capability, CheckpointId, DepsReport, ErrorKind, ExecutionError, ExecutionResult, Executor,
+    ExecutorError, FailedDep, HostPort, Limits, NoHost, Progress, RunRequest, SandboxConfig,
+    SessionState,
 };
 use pcm_runtime_files::FilesError;
 use pcm_runtime_guest::{Ending, Measured, Run, Stop};
@@ -16,6 +17,7 @@ use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncGuard};
 use wasmtime::{Error, Trap};
 
 use crate::control::Control;
+use crate::deps::Deps;
 use crate::engine::WasmEngine;
 use crate::instance::{Assignment, Instance, State};
 use crate::pages::Image;
@@ -34,6 +36,8 @@ pub struct WasmSandbox {
     running: Mutex<Option<Arc<Control>>>,
     /// What is left of `SandboxConfig::fuel`.
     fuel: Mutex<Option<u64>>,
+    /// None where nobody brings packages, or where the image has brought them.
+    deps: Option<Arc<Deps>>,
     closed: AtomicBool,
 }
 
@@ -41,12 +45,22 @@ impl WasmSandbox {
     /// A session that has not started. It has no host until [`Executor::start`].
     pub fn new(engine: WasmEngine, config: impl Into<SandboxConfig>) -> Self {
         let mut config = config.into();
-        config.mounts.extend(engine.packages());
-        Self::with_session(engine, config, Session::new(Arc::new(NoHost)))
+        let brought = engine.packages();
+        let source = config.packages.clone().filter(|_| brought.is_none());
+        let deps = source.map(|source| Arc::new(Deps::new(source)));
+        config.mounts.extend(brought);
+        config.mounts.extend(deps.as_ref().map(|deps| deps.mount()));
+        Self::with_session(engine, config, deps, Session::new(Arc::new(NoHost)))
     }
 
-    fn with_session(engine: WasmEngine, config: SandboxConfig, session: Session) -> Self {
+    fn with_session(
+        engine: WasmEngine,
+        config: SandboxConfig,
+        deps: Option<Arc<Deps>>,
+        session: Session,
+    ) -> Self {
         Self {
+            deps,
             engine,
             fuel: Mutex::new(config.fuel),
             config,
@@ -124,6 +138,20 @@ impl WasmSandbox {
     async fn state(&self, session: &mut Session) -> Result<Arc<State>, ExecutorError> {
         self.wasi(session).await?;
         session.state(&self.image_memory().await?).map_err(startup)
+    }
+
+    /// What becomes of packages where the session takes none.
+    fn without_deps(
+        &self,
+        specs: &[String],
+        capability: Capability,
+    ) -> Result<DepsReport, ExecutorError> {
+        if self.engine.contents().is_none() {
+            return Err(ExecutorError::unsupported(BACKEND, capability));
+        }
+        let reason = "the image of the session brings its packages: build one that has these too";
+        let failed = |spec: &String| FailedDep { spec: spec.clone(), reason: reason.to_owned() };
+        Ok(DepsReport { failed: specs.iter().map(failed).collect(), ..DepsReport::default() })
     }
 
     /// The files of the session, whose interpreter is made if it is missing.
@@ -221,7 +249,7 @@ impl Executor for WasmSandbox {
     }
 
     fn capabilities(&self) -> &'static [Capability] {
-        &[
+        const WITH_DEPS: &[Capability] = &[
             Capability::Timeout,
             Capability::NetworkIsolation,
             Capability::FilesystemIsolation,
@@ -233,7 +261,13 @@ impl Executor for WasmSandbox {
             Capability::Streaming,
             Capability::Snapshot,
             Capability::Files,
-        ]
+            Capability::DepsInstall,
+            Capability::DepsUninstall,
+        ];
+        match WITH_DEPS {
+            [all @ .., _, _] if self.deps.is_none() => all,
+            all => all,
+        }
     }
 
     async fn start(&self, port: Arc<dyn HostPort>) -> Result<(), ExecutorError> {
@@ -267,6 +301,26 @@ impl Executor for WasmSandbox {
         Ok(())
     }
 
+    async fn install_deps(
+        &self,
+        specs: &[String],
+        progress: &Progress<'_>,
+    ) -> Result<DepsReport, ExecutorError> {
+        match &self.deps {
+            _ if self.is_closed() => Err(ExecutorError::Closed),
+            Some(deps) => Ok(deps.install(specs, progress).await),
+            None => self.without_deps(specs, Capability::DepsInstall),
+        }
+    }
+
+    async fn uninstall_deps(&self, names: &[String]) -> Result<DepsReport, ExecutorError> {
+        match &self.deps {
+            _ if self.is_closed() => Err(ExecutorError::Closed),
+            Some(deps) => Ok(deps.uninstall(names).await),
+            None => self.without_deps(names, Capability::DepsUninstall),
+        }
+    }
+
     async fn checkpoint(&self) -> Result<CheckpointId, ExecutorError> {
         let mut session = self.open().await?;
         let state = self.state(&mut session).await?;
@@ -293,7 +347,7 @@ impl Executor for WasmSandbox {
         let mut forked = Session::new(Arc::clone(&session.port));
         forked.instance = Some(other);
         let config = SandboxConfig { fuel: *self.fuel_left(), ..self.config.clone() };
-        Ok(Arc::new(Self::with_session(self.engine.clone(), config, forked)))
+        Ok(Arc::new(Self::with_session(self.engine.clone(), config, self.deps.clone(), forked)))
     }
 
     async fn save(&self, key: &[u8; 32]) -> Result<Vec<u8>, ExecutorError> {

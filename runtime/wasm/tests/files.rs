@@ -29,7 +29,7 @@ async fn fresh() -> WasmSandbox {
 
 /// A session with a folder of the host at `/data`.
 async fn mounted(host: &TempDir, access: MountAccess) -> WasmSandbox {
-    let mount = Mount { host: host.path().to_owned(), guest: "/data".to_owned(), access };
+    let mount = Mount { host: host.path().into(), guest: "/data".to_owned(), access };
     started(SandboxConfig { mounts: vec![mount], ..SandboxConfig::default() }).await
 }
 
