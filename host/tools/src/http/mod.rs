@@ -162,10 +162,7 @@ impl HttpTools {
             },
             None => ToolError::call(
                 tool,
-                format!(
-                    "ValueError: it has no call of its own; call one of its endpoints: {}",
-                    Names::new(names())
-                ),
+                format!("ValueError: it cannot be called itself; {}", Names::new(names())),
             ),
         })
     }

@@ -36,6 +36,7 @@ const MOST_PAGES: usize = 100;
 const LEAST_MESSAGE_BYTES: usize = 4 << 20;
 /// How long is waited between two looks at a list that a server says has changed.
 const BETWEEN_LISTS: Duration = Duration::from_secs(1);
+const CLOSED: &str = "no handshake: the connection closed";
 const CLOSING: Duration = Duration::from_secs(2);
 
 /// An open connection.
@@ -148,7 +149,11 @@ impl Connection {
                 head(&error.message, 512)
             ))),
             Err(error) => {
-                let reason = without(config.transport.url(), &start_reason(&error));
+                let reason = match (&process, &error) {
+                    // Which end noticed first is chance.
+                    (Some(_), ClientInitializeError::TransportError { .. }) => CLOSED.to_owned(),
+                    _ => without(config.transport.url(), &start_reason(&error)),
+                };
                 Err(Started::Failed(explained(process, reason).await))
             }
         }
@@ -282,9 +287,7 @@ fn start_reason(error: &ClientInitializeError) -> String {
         ClientInitializeError::TransportError { error, .. } => {
             transport_reason(error.error.as_ref())
         }
-        ClientInitializeError::ConnectionClosed(_) => {
-            "no handshake: the connection closed".to_owned()
-        }
+        ClientInitializeError::ConnectionClosed(_) => CLOSED.to_owned(),
         error => format!("no handshake: {}", head(&error.to_string(), 512)),
     }
 }

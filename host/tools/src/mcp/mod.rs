@@ -206,10 +206,7 @@ impl Adapter for McpServer {
         let available = || Names::new(listed.tool.callables.iter().map(|each| each.name.clone()));
         let called = callable.or_else(|| Some(listed.tool.default_callable()?.name.as_str()));
         let Some(called) = called else {
-            let reason = format!(
-                "ValueError: it has no call of its own; call one of its tools: {}",
-                available()
-            );
+            let reason = format!("ValueError: it cannot be called itself; {}", available());
             return Err(ToolError::call(tool, reason));
         };
         if listed.name(called).is_none() {
