@@ -14,7 +14,7 @@ use pcm_runtime_wasm::WasmSandbox;
 use pcm_session::Host;
 use pcm_storage::Storage;
 use pcm_tools::{Adapter, Function, Functions, Problem};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::places::{Places, StoragePlace};
 use crate::progress::Progress;
@@ -138,7 +138,7 @@ impl SessionBuilder {
 
     /// Lets code call `tools.<name>(key=value)`; a dot in the name makes a group.
     ///
-    /// The closure gets the keyword arguments; what JSON cannot say arrives as a string (`bytes` as
+    /// The closure gets the keyword arguments as a JSON object; what JSON cannot say arrives as a string (`bytes` as
     /// base64). The model that wrote the code chose them: check them, or declare them with a
     /// [`function`](Self::function). An error is raised in the sandbox as `ToolError` with the
     /// message as it is, so it must tell no secret.
@@ -149,7 +149,7 @@ impl SessionBuilder {
         call: Call,
     ) -> Self
     where
-        Call: Fn(Map<String, Value>) -> Reply + Send + Sync + 'static,
+        Call: Fn(Value) -> Reply + Send + Sync + 'static,
         Reply: Future<Output = Result<Value, HostError>> + Send + 'static,
     {
         self.function(Function::new(name, description, call))
@@ -363,7 +363,7 @@ mod tests {
     #[tokio::test]
     async fn tools_and_a_port_exclude_each_other() {
         let builder = Session::builder()
-            .tool("echo", "Gives back what it gets", |args| async move { Ok(args.into()) })
+            .tool("echo", "Gives back what it gets", |args| async move { Ok(args) })
             .port(Arc::new(NoHost));
         assert!(matches!(builder.start().await, Err(Error::ToolsAndPort)));
     }

@@ -132,7 +132,7 @@ pub enum ToolsError {
     #[error(
         "{name:?} is no name for a tool: words of ASCII letters, digits and _ that begin with a \
          letter, joined by dots; no keyword of Python, nor {}, nor {} as the first",
-        RESERVED.join(", "), RESERVED_FIRST
+        RESERVED.join(", "), RESERVED_FIRST.join(" or ")
     )]
     Name {
         /// What was given.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use pcm_runtime_api::{HostError, Payload};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::error::Names;
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
 };
 
 type Reply = Pin<Box<dyn Future<Output = Result<Value, HostError>> + Send>>;
-type Call = Box<dyn Fn(Map<String, Value>) -> Reply + Send + Sync>;
+type Call = Box<dyn Fn(Value) -> Reply + Send + Sync>;
 
 /// Closures that code in the sandbox can call.
 ///
@@ -58,7 +58,7 @@ impl Function {
         call: Closure,
     ) -> Self
     where
-        Closure: Fn(Map<String, Value>) -> Answer + Send + Sync + 'static,
+        Closure: Fn(Value) -> Answer + Send + Sync + 'static,
         Answer: Future<Output = Result<Value, HostError>> + Send + 'static,
     {
         let (name, description) = (name.into(), description.into());
@@ -164,7 +164,7 @@ impl Adapter for Functions {
         {
             arguments::complete(tool, &own.parameters, &mut args)?;
         }
-        let reply = (function.call)(args);
+        let reply = (function.call)(Value::Object(args));
         let answer = match options.timeout {
             None => reply.await,
             Some(timeout) => tokio::time::timeout(timeout, reply).await.map_err(|_| {
@@ -182,7 +182,7 @@ mod tests {
     use super::*;
 
     fn echo(name: &str) -> Function {
-        Function::new(name, format!("About {name}"), |args| async { Ok(Value::Object(args)) })
+        Function::new(name, format!("About {name}"), |args| async { Ok(args) })
     }
 
     async fn call(functions: &Functions, tool: &str, args: Value) -> Result<Value, ToolError> {

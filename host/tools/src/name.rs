@@ -8,7 +8,7 @@ use crate::ToolsError;
 /// What every tool has of its own.
 pub(crate) const RESERVED: [&str; 3] = ["list", "call_sync", "call_async"];
 /// What `tools` has of its own beside them.
-pub(crate) const RESERVED_FIRST: &str = "search";
+pub(crate) const RESERVED_FIRST: [&str; 2] = ["search", "stubs"];
 
 /// The longest dotted name.
 const MOST_BYTES: usize = 256;
@@ -39,7 +39,10 @@ pub(crate) fn is_word(word: &str) -> bool {
 /// Whether the name is one for a tool: words, joined by dots.
 pub(crate) fn check(name: &str) -> Result<(), ToolsError> {
     let first = name.split('.').next();
-    if name.len() <= MOST_BYTES && first != Some(RESERVED_FIRST) && name.split('.').all(is_word) {
+    if name.len() <= MOST_BYTES
+        && !first.is_some_and(|first| RESERVED_FIRST.contains(&first))
+        && name.split('.').all(is_word)
+    {
         return Ok(());
     }
     Err(ToolsError::Name { name: name.chars().take(MOST_BYTES).collect() })

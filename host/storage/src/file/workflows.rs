@@ -354,7 +354,8 @@ impl Fresh {
 /// The files that are workflows by their name.
 fn scan(folder: &Dir) -> io::Result<BTreeMap<String, Stamp>> {
     let mut found = BTreeMap::new();
-    let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::CLOEXEC;
+    let flags =
+        rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::CLOEXEC;
     let listed = rustix::fs::openat(folder, ".", flags, rustix::fs::Mode::empty())?;
     for entry in rustix::fs::Dir::new(listed)? {
         let entry = entry?;

@@ -17,7 +17,7 @@ use crate::{TestResult, call};
 fn functions(named: &[(&str, &str, &[&str])]) -> Result<Arc<Functions>, ToolsError> {
     let mut functions = Functions::new();
     for (name, description, tags) in named {
-        let echo = |args| async move { Ok(serde_json::Value::Object(args)) };
+        let echo = |args| async move { Ok(args) };
         functions.add(Function::new(*name, *description, echo).tags(tags.iter().copied()))?;
     }
     Ok(Arc::new(functions))
