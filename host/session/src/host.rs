@@ -200,12 +200,7 @@ impl Connected {
     /// Writes down that the session begins or ends.
     pub(crate) fn record(&self, event: AuditEvent) -> Result<(), MiddlewareError> {
         let Some(log) = &self.audit else { return Ok(()) };
-        let caller = self.chain.caller();
-        let mut entry = AuditEntry::new(event);
-        entry.session_id = Some(&caller.session_id);
-        entry.backend = Some(&caller.backend);
-        entry.workspace = caller.workspace.as_deref();
-        log.append(&entry)
+        log.append(&AuditEntry::session(event, self.chain.caller()))
     }
 }
 

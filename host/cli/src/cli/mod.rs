@@ -29,6 +29,7 @@ mod progress;
 mod run;
 mod session;
 mod source;
+mod store;
 mod table;
 mod tools;
 mod workflows;
@@ -63,6 +64,7 @@ enum Command {
     Workflows(workflows::WorkflowsArgs),
     Artifacts(artifacts::ArtifactsArgs),
     Deps(deps::DepsArgs),
+    Store(store::StoreArgs),
     Policy(policy::PolicyCommand),
     Audit(audit::AuditArgs),
     Doctor(doctor::DoctorArgs),
@@ -79,6 +81,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Workflows(args) => workflows::main(args),
         Command::Artifacts(args) => artifacts::main(args),
         Command::Deps(args) => deps::main(args),
+        Command::Store(args) => store::main(args),
         Command::Policy(args) => policy::main(args),
         Command::Audit(args) => audit::main(args),
         Command::Doctor(args) => doctor::main(&args),
