@@ -10,10 +10,8 @@
 //! [`TimeoutLayer`] and [`TracingLayer`]; [`PolicyFile`] sets all of them up from one file and puts
 //! them in the right order.
 //!
-//! What must never live here: what a tool is, where anything is stored, how a session runs.
-//!
-//! Like one in front of a door, a layer sees what passes through it. What tools do by themselves is
-//! theirs.
+//! What must never live here: what a tool is, where anything is stored, how a session runs. A layer sees
+//! what crosses the port; what a tool does with it is the tool's.
 
 mod approvals;
 mod audit;

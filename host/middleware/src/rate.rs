@@ -9,6 +9,9 @@ use tokio::time::Instant;
 
 use crate::MiddlewareError;
 
+/// So that no sum with the present overflows.
+const MAX_PERIOD: Duration = Duration::from_hours(24 * 366);
+
 /// So often in so much time: `10/min`.
 ///
 /// After a pause all of them may come at once; then one more each time its share of the period is over.
@@ -19,9 +22,10 @@ pub struct Rate {
 }
 
 impl Rate {
-    /// `count` times in `period`. None where one of the two is zero.
+    /// `count` times in `period`. None where one of the two is zero, or the period is beyond a year.
     pub fn new(count: u32, period: Duration) -> Option<Self> {
-        (count > 0 && period / count > Duration::ZERO).then_some(Self { count, period })
+        let is_rate = count > 0 && period / count > Duration::ZERO && period <= MAX_PERIOD;
+        is_rate.then_some(Self { count, period })
     }
 }
 

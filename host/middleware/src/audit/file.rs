@@ -96,7 +96,9 @@ impl ChainedFile {
     /// Takes a line back that was not written to its end: nobody was told that it is there, and
     /// nobody else writes here.
     fn repair(&mut self) -> io::Result<()> {
-        self.file.set_len(self.length)?;
+        if self.file.metadata()?.len() > self.length {
+            self.file.set_len(self.length)?;
+        }
         self.is_broken = false;
         Ok(())
     }

@@ -167,7 +167,7 @@ impl End<'_> {
             Ok(payload) => entry.bytes_out = Some(json_bytes(payload)),
             Err(error) => entry.error_type = Some(&error.error_type),
         }
-        self.layer.append(&entry, "the call was made, and its result cannot be recorded")
+        self.layer.append(&entry, "what came of the call cannot be recorded, so it stays here")
     }
 }
 

@@ -1,5 +1,7 @@
 //! Paths that lie in a folder.
 
+use super::text_glob::leads_back;
+
 /// A folder that paths may be within, relative or absolute.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Folder {
@@ -39,6 +41,8 @@ impl Folder {
 fn parts_of(path: &str) -> Option<(bool, Vec<&str>)> {
     let is_strange = path.contains(|one: char| one == '\\' || one.is_control())
         || path.starts_with('~')
+        // For those who decode it.
+        || (path.contains('%') && leads_back(path))
         // A drive, or a scheme.
         || path.split('/').next().is_some_and(|first| first.contains(':'));
     if is_strange {
@@ -84,6 +88,9 @@ mod tests {
             ("file:data", None),
             ("data\\..\\..\\x", None),
             ("data/\u{0}", None),
+            ("data/%2e%2E/x", None),
+            ("data/..%2fx", None),
+            ("data/100%", Some(true)),
             ("", None),
         ] {
             assert_eq!(data.holds(path), expected, "{path:?}");

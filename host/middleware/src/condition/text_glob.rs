@@ -20,7 +20,6 @@ pub(super) struct TextGlob {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Kind {
     Url { scheme: String, host: Glob, port: Option<u16>, path: Glob },
-    Path(Glob),
     Text(Glob),
 }
 
@@ -29,8 +28,7 @@ impl TextGlob {
         let kind = if let Some((scheme, rest)) = pattern.split_once("://") {
             parse_url(scheme, rest)?
         } else {
-            let glob = Glob::parse(pattern, b'/').map_err(ToOwned::to_owned)?;
-            if pattern.contains('/') { Kind::Path(glob) } else { Kind::Text(glob) }
+            Kind::Text(Glob::parse(pattern, b'/').map_err(ToOwned::to_owned)?)
         };
         Ok(Self { source: pattern.to_owned(), kind })
     }
@@ -45,8 +43,7 @@ impl TextGlob {
             return None;
         }
         match &self.kind {
-            Kind::Text(glob) => Some(glob.matches(text)),
-            Kind::Path(glob) => (!leads_back(text)).then(|| glob.matches(text)),
+            Kind::Text(glob) => (!leads_back(text)).then(|| glob.matches(text)),
             Kind::Url { scheme, host, port, path } => {
                 let url = plain_url(text)?;
                 let default = url.port_or_known_default();
@@ -126,13 +123,17 @@ fn plain_url(text: &str) -> Option<Url> {
     }
     let url = Url::parse(text).ok()?;
     let authority = text.split_once("://")?.1.split(['/', '?', '#']).next()?;
+    // Some skip further slashes here, and others see no host.
+    if authority.is_empty() {
+        return None;
+    }
     let has_user =
         authority.contains('@') || !url.username().is_empty() || url.password().is_some();
     (!has_user && !leads_back(url.path())).then_some(url)
 }
 
 /// Whether some reader would find a `..` in the path, also behind percent signs.
-fn leads_back(path: &str) -> bool {
+pub(super) fn leads_back(path: &str) -> bool {
     let mut decoded = Vec::with_capacity(path.len());
     let mut rest = path.as_bytes();
     while let [first, tail @ ..] = rest {
@@ -181,6 +182,8 @@ mod tests {
             (" https://api.example.org/v1/x", None),
             ("https://api.example.org/v1/é", None),
             ("api.example.org/v1/x", None),
+            ("https:/api.example.org/v1/x", None),
+            ("https:///api.example.org/v1/x", None),
             ("", None),
         ] {
             assert_eq!(glob.matches(text), expected, "{text:?}");
@@ -211,6 +214,7 @@ mod tests {
         assert_eq!(glob.matches("data/../etc/passwd"), None);
         assert_eq!(glob.matches("data/%2E%2e/etc"), None);
         assert_eq!(glob.matches("data/a..b"), Some(true));
+        assert_eq!(TextGlob::parse("data**")?.matches("data/../etc"), None);
         assert_eq!(TextGlob::parse("*.csv")?.matches("report.csv"), Some(true));
         assert_eq!(TextGlob::parse("*.csv")?.matches("a/report.csv"), Some(false));
         assert_eq!(TextGlob::parse("*")?.matches(&"x".repeat(MAX_TEXT + 1)), None);

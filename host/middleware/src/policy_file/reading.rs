@@ -84,12 +84,14 @@ fn parse(text: &str) -> Result<FileText, MiddlewareError> {
         reject_tagged_field_names: true,
     };
     serde_saphyr::from_str_with_options(text, options).map_err(|error| {
-        let location = error.location();
-        let message = error.without_snippet().to_string();
-        match location {
-            Some(location) => at(location, message),
-            None => MiddlewareError::PolicyFile { line: 0, column: 0, message },
-        }
+        let formatter = serde_saphyr::UserMessageFormatter;
+        let message = error.without_snippet().render_with_formatter(&formatter);
+        let Some(location) = error.location() else {
+            return MiddlewareError::PolicyFile { line: 0, column: 0, message };
+        };
+        // The place is said once.
+        let place = format!(" at line {}, column {}", location.line(), location.column());
+        at(location, message.strip_suffix(&place).unwrap_or(&message))
     })
 }
 

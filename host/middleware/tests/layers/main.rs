@@ -7,5 +7,6 @@ mod conditions;
 mod policy;
 mod policy_file;
 mod redaction;
+mod spans;
 mod support;
 mod times;

@@ -186,7 +186,7 @@ async fn a_rate_comes_back_with_time() -> TestResult {
 async fn a_rule_bounds_the_time_of_its_calls() -> TestResult {
     let rule = Rule::new(Action::Allow, ["tools.a"])?.timeout(Duration::from_secs(3));
     let slow = layer_fn(|_, _| Box::pin(std::future::pending()));
-    let timeout = Arc::new(TimeoutLayer::new(Some(Duration::from_secs(60))));
+    let timeout = Arc::new(TimeoutLayer::new(Some(Duration::from_mins(1))));
     let (chain, _) = chain(vec![layer(Policy::new(Action::Deny).rule(rule)), timeout, slow]);
     let text = message(chain.call(tool("a", json!({}))).await);
     assert_eq!(text, "tools.a took longer than 3 s");

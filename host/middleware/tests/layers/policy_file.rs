@@ -184,6 +184,7 @@ fn mistakes_have_a_place() -> TestResult {
         };
         assert!(message.to_lowercase().contains(part), "{text:?} gave {message}");
         assert_eq!(found, line, "{text:?} gave {message}");
+        assert!(!message.contains(" at line "), "{message}");
     }
     Ok(())
 }

@@ -42,6 +42,7 @@ pub(crate) fn chain(layers: Vec<Arc<dyn Layer>>) -> (Arc<Chain>, Arc<Echo>) {
 }
 
 /// `tools.NAME(**args)`.
+#[expect(clippy::needless_pass_by_value, reason = "it reads better where it is called")]
 pub(crate) fn tool(name: &str, args: Value) -> HostCall {
     call(Namespace::Tools, "call", json!({"name": name, "args": args}))
 }
