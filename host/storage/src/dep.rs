@@ -150,7 +150,10 @@ pub(crate) fn hash(sorted: &[DepSpec]) -> String {
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    const DIGITS: [char; 16] =
+        ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+    let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied();
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).flatten().collect()
 }
 
 /// The specs of a requirements file: a line each, without blank lines and `#` lines. Lines that are
@@ -180,7 +183,10 @@ pub(crate) fn requirement_lines(text: &str) -> impl Iterator<Item = &str> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn stored(text: &str) -> String {
@@ -236,6 +242,18 @@ mod tests {
         assert_eq!(stored(&"a".repeat(256)), "a".repeat(256));
         let error = "a".repeat(257).parse::<DepSpec>().unwrap_err().to_string();
         assert!(error.contains("257 characters, at most 256"), "{error}");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_taken_is_plain_and_stays_as_it_is_stored(text in "[ -~\\n\\x00é]{0,40}") {
+            if let Ok(spec) = text.parse::<DepSpec>() {
+                prop_assert!(!spec.as_str().contains(|char: char| "@;()|&`$'\"\\/:".contains(char)));
+                prop_assert!(spec.as_str().starts_with(|char: char| char.is_ascii_alphanumeric()));
+                prop_assert_eq!(base_name(spec.as_str()), spec.name());
+                prop_assert_eq!(spec.as_str().parse::<DepSpec>().unwrap(), spec);
+            }
+        }
     }
 
     #[test]

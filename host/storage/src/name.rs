@@ -77,7 +77,7 @@ name!(ArtifactName, check_artifact);
 impl ArtifactName {
     /// Whether it is parsed as JSON when it is loaded, however it was saved.
     pub(crate) fn is_json(&self) -> bool {
-        self.0.ends_with(".json")
+        self.0.strip_suffix(".json").is_some()
     }
 
     /// The folder that it is in, below that of all artifacts, and its name there.
@@ -184,6 +184,8 @@ fn refused(what: &'static str, text: &str, reason: &str) -> StorageError {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn reason<T: FromStr<Err = StorageError>>(text: &str) -> Option<String> {
@@ -253,6 +255,18 @@ mod tests {
         ];
         for name in refused {
             assert!(reason::<ArtifactName>(name).is_some(), "{name:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_names_an_artifact_stays_below_its_folder(text in "[a./\\\\\\x00_~ é-]{0,12}") {
+            if let Ok(name) = text.parse::<ArtifactName>() {
+                let path = std::path::Path::new(name.as_str());
+                let is_plain = |part| matches!(part, std::path::Component::Normal(_));
+                prop_assert!(path.components().all(is_plain), "{name}");
+                prop_assert_eq!(path.components().count(), name.as_str().split('/').count());
+            }
         }
     }
 

@@ -14,11 +14,12 @@ pub(super) fn first_line(body: &[Stmt]) -> Option<String> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use crate::python::outline_of;
 
     fn described(source: &str) -> String {
-        outline_of(source).unwrap().description
+        outline_of(source).unwrap().unwrap().description
     }
 
     #[test]

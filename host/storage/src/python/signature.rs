@@ -105,13 +105,14 @@ fn number(literal: &ExprNumberLiteral, negative: bool) -> Option<Value> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use serde_json::{Value, json};
 
     use crate::python::outline_of;
 
     fn signature(parameters: &str) -> Vec<(String, String, bool, Value)> {
-        let outline = outline_of(&format!("async def run({parameters}): pass")).unwrap();
+        let outline = outline_of(&format!("async def run({parameters}): pass")).unwrap().unwrap();
         outline
             .parameters
             .into_iter()
