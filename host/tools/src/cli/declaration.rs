@@ -12,6 +12,7 @@ use crate::declaration::{
     Head, MOST_OUTPUT_BYTES, OUTPUT_BYTES, TIMEOUT, kind, parameter, program,
 };
 use crate::name::is_word;
+use crate::process::Endings;
 use crate::yaml::{Field, Fields, Report};
 use crate::{Parameter, ParameterType, Tool};
 
@@ -21,6 +22,11 @@ const KINDS: [&str; 5] = ["string", "integer", "number", "boolean", "array"];
 const OLD_FORMAT: &str = "templates in `args` are not supported; declare what the program takes \
     under `schema: {options: {…}, positional: [{name: …}]}`, and at least one call of it under \
     `recipes: {NAME: {preset: {…}, params: {…}}}`";
+
+const OPTION_NAME: &str =
+    "the name of an option is its long form without the two dashes: letters, digits, -, _ and .";
+const RECIPE_NAME: &str =
+    "the name of a recipe is a word that Python can write, and not list, call_sync or call_async";
 
 /// Reads what is left of a declaration behind its head.
 pub(crate) fn declare(
@@ -52,7 +58,7 @@ pub(crate) fn declare(
                 .unwrap_or(usize::MAX),
         },
         origin,
-        endings: Default::default(),
+        endings: Endings::default(),
         places: Semaphore::new(CONCURRENT_RUNS),
     })
 }
@@ -94,7 +100,7 @@ fn add(schema: &mut Schema, argument: Argument, field: &Field<'_>, report: &mut 
 
 fn option(name: &str, field: &Field<'_>, report: &mut Report) -> Option<Argument> {
     if !is_flag(name) {
-        field.error(report, "the name of an option is its long form without the two dashes: letters, digits, -, _ and .");
+        field.error(report, OPTION_NAME);
         return None;
     }
     let mut fields = field.fields(report)?;
@@ -107,7 +113,7 @@ fn option(name: &str, field: &Field<'_>, report: &mut Report) -> Option<Argument
         Some(text)
     });
     let flag = short.map_or_else(|| format!("--{name}"), |short| format!("-{short}"));
-    argument(name, Some(flag), fields, report)
+    Some(argument(name, Some(flag), fields, report))
 }
 
 fn positional_of(field: &Field<'_>, report: &mut Report) -> Option<Argument> {
@@ -118,7 +124,7 @@ fn positional_of(field: &Field<'_>, report: &mut Report) -> Option<Argument> {
         name.error(report, "expected a name of letters, digits, -, _ and .");
         return None;
     }
-    argument(&text, None, fields, report)
+    Some(argument(&text, None, fields, report))
 }
 
 /// Letters, digits and a few signs; no dash in front, so that `--` stands only where we put it.
@@ -137,7 +143,7 @@ fn argument(
     flag: Option<String>,
     mut fields: Fields<'_>,
     report: &mut Report,
-) -> Option<Argument> {
+) -> Argument {
     let kind = fields.take("type").and_then(|field| kind(&field, &KINDS, report));
     // A list of what is text for a program.
     let kind = match kind.unwrap_or(ParameterType::Text) {
@@ -148,7 +154,7 @@ fn argument(
     let required = fields.take("required").and_then(|field| field.boolean(report));
     let default = fields.take("default").and_then(|field| field.value(&kind, report));
     fields.finish(report);
-    Some(Argument {
+    Argument {
         name: name.to_owned(),
         word: Argument::word(name),
         kind,
@@ -156,7 +162,7 @@ fn argument(
         required: required.unwrap_or_default(),
         default,
         description: description.unwrap_or_default(),
-    })
+    }
 }
 
 fn recipes(fields: &mut Fields<'_>, schema: &Schema, report: &mut Report) -> Vec<Recipe> {
@@ -168,7 +174,7 @@ fn recipes(fields: &mut Fields<'_>, schema: &Schema, report: &mut Report) -> Vec
     let mut recipes = Vec::new();
     for (name, field) in entries {
         if !is_word(name) {
-            field.error(report, "the name of a recipe is a word that Python can write, and not list, call_sync or call_async");
+            field.error(report, RECIPE_NAME);
             continue;
         }
         if let Some(recipe) = recipe(name, &field, schema, report) {

@@ -4,6 +4,7 @@ mod argv;
 mod declarations;
 mod everything;
 mod http;
+mod https;
 mod mcp;
 mod programs;
 mod registry;
@@ -57,8 +58,7 @@ async fn call_with(
     args: Value,
     options: CallOptions,
 ) -> Result<Payload, ToolError> {
-    let path = path.parse().expect("a name");
-    registry.call(&path, object(args), options).await
+    registry.call(&path.parse()?, object(args), options).await
 }
 
 fn object(args: Value) -> Map<String, Value> {
@@ -75,7 +75,7 @@ fn fixture(name: &str) -> String {
 
 /// Waits until something is so, for a generous while.
 async fn until(mut is_so: impl FnMut() -> bool) -> bool {
-    for _ in 0..1_000 {
+    for _ in 0..6_000 {
         if is_so() {
             return true;
         }
