@@ -10,6 +10,7 @@
 
 mod arguments;
 mod deps;
+mod entrance;
 mod error;
 mod facade;
 mod host;
