@@ -12,8 +12,8 @@ use crate::{ArtifactName, StorageError, json};
 /// How many bytes an artifact may have.
 pub const MAX_ARTIFACT_BYTES: u64 = 256 << 20;
 
-/// How long the metadata of an artifact may be, as JSON.
-const MAX_METADATA_BYTES: usize = 64 << 10;
+/// How long the metadata of an artifact may be, as JSON with a line for each value.
+const MAX_METADATA_BYTES: u64 = 64 << 10;
 
 /// The entry of the metadata that is the store's.
 const DATA_TYPE: &str = "_data_type";
@@ -88,6 +88,12 @@ pub(crate) fn encode(
         ArtifactData::Bytes(bytes) => (bytes, DataType::Bytes),
         ArtifactData::Text(text) => (text.into_bytes(), DataType::Text),
         ArtifactData::Json(value @ (Value::Array(_) | Value::Object(_))) => {
+            let length = match layout {
+                JsonLayout::Indented => json::indented_length(&value),
+                JsonLayout::Line => json::line_length(&value),
+            };
+            // Before there is a text: it can be a hundred times as long as what the guest sent.
+            check_size(name, length.map_err(|error| not_json(name, error))?)?;
             let text = match layout {
                 JsonLayout::Indented => json::dumps_indented(&value),
                 JsonLayout::Line => json::dumps(&value),
@@ -147,12 +153,12 @@ impl Record {
         data_type: DataType,
     ) -> Result<Self, StorageError> {
         check_description(&format!("the description of the artifact {name:?}"), description)?;
-        let size = json::dumps(&metadata).map_err(|error| not_json(name, error))?.len();
+        let size = json::indented_length(&metadata).map_err(|error| not_json(name, error))?;
         if size > MAX_METADATA_BYTES {
             return Err(StorageError::TooLarge {
                 what: format!("the metadata of the artifact {name:?}"),
-                size: size as u64,
-                limit: MAX_METADATA_BYTES as u64,
+                size,
+                limit: MAX_METADATA_BYTES,
             });
         }
         metadata.shift_remove(DATA_TYPE);

@@ -19,6 +19,50 @@ pub(crate) fn dumps_indented(value: &impl Serialize) -> Result<String, serde_jso
     write(value, Indented(PrettyFormatter::new()))
 }
 
+/// How long the text of [`dumps_indented`] is, which may be far longer than what was given: each line
+/// of a deep value begins with its depth.
+pub(crate) fn indented_length(value: &impl Serialize) -> Result<u64, serde_json::Error> {
+    length(value, Indented(PrettyFormatter::new()))
+}
+
+/// How long the text of [`dumps`] is.
+pub(crate) fn line_length(value: &impl Serialize) -> Result<u64, serde_json::Error> {
+    length(value, Line)
+}
+
+/// What a value takes in memory, roughly.
+pub(crate) fn footprint(value: &Value) -> usize {
+    const VALUE: usize = 96;
+    let inside: usize = match value {
+        Value::String(text) => text.len(),
+        Value::Array(items) => items.iter().map(footprint).sum(),
+        Value::Object(map) => {
+            map.iter().map(|(key, value)| VALUE + key.len() + footprint(value)).sum()
+        }
+        _ => 0,
+    };
+    VALUE + inside
+}
+
+fn length(value: &impl Serialize, formatter: impl Formatter) -> Result<u64, serde_json::Error> {
+    struct Count(u64);
+
+    impl Write for Count {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 += bytes.len() as u64;
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    let mut count = Count(0);
+    value.serialize(&mut Serializer::with_formatter(&mut count, formatter))?;
+    Ok(count.0)
+}
+
 fn write(value: &impl Serialize, formatter: impl Formatter) -> Result<String, serde_json::Error> {
     let mut bytes = Vec::new();
     value.serialize(&mut Serializer::with_formatter(&mut bytes, formatter))?;

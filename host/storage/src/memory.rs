@@ -7,11 +7,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use async_trait::async_trait;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::artifact::{self, DataType, JsonLayout, Record};
 use crate::catalogue::Catalogue;
 use crate::dep::base_name;
+use crate::json;
 use crate::{
     ArtifactData, ArtifactInfo, ArtifactName, ArtifactStore, DepSpec, DepsStore, Lexical, Problem,
     Ranker, Storage, StorageError, Workflow, WorkflowName, WorkflowStore, WorkspaceId,
@@ -173,7 +174,7 @@ impl Storage for MemoryStorage {
     }
 
     fn describe(&self) -> Value {
-        json!({"type": "memory"})
+        serde_json::json!({"type": "memory"})
     }
 }
 
@@ -275,7 +276,7 @@ impl ArtifactStore for MemoryArtifacts {
     ) -> Result<ArtifactInfo, StorageError> {
         let encoded = artifact::encode(name, data, JsonLayout::Line)?;
         let record = Record::new(name, description, metadata, encoded.data_type)?;
-        let size = encoded.bytes.len() + record.value().to_string().len();
+        let size = encoded.bytes.len() + json::footprint(record.value());
         let held = self.scope.room.hold(&format!("the artifact {name:?}"), size)?;
         let artifact = Artifact {
             bytes: encoded.bytes.into(),

@@ -110,6 +110,10 @@ impl Deps {
             return Ok(false);
         }
         let text: String = lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect();
+        // A longer one could not be read again.
+        if text.len() as u64 > MAX_BYTES {
+            return Err(failed()(io::ErrorKind::QuotaExceeded.into()));
+        }
         let aside = Aside::write(&folder, OWN, text.as_bytes()).map_err(failed())?;
         aside.place(&folder, FILE).map_err(failed())?;
         folder::sync(&folder).map_err(failed())?;

@@ -22,6 +22,9 @@ pub(super) const INDEX: &str = ".artifacts.json";
 /// Where an index goes that is no JSON, before it is written anew.
 const DAMAGED: &str = ".artifacts.damaged.json";
 const MAX_INDEX_BYTES: u64 = 256 << 20;
+/// What we let it grow to, far below what can be read: an index that cannot be read any more hides
+/// all artifacts.
+const MAX_GROWN_BYTES: usize = 32 << 20;
 
 /// A program that writes its index in place may be seen doing it.
 const LOOKS: usize = 5;
@@ -74,8 +77,12 @@ impl Index {
             if entries.is_damaged {
                 let _ = folder.rename(INDEX, folder, DAMAGED); // else it is replaced
             }
-            entries.text_with(change)
-        })
+            let text = entries.text_with(change);
+            if matches!(change, Change::Put(..)) && text.len() > MAX_GROWN_BYTES {
+                return Err(io::ErrorKind::QuotaExceeded.into());
+            }
+            Ok(text)
+        })?
     }
 
     /// Notes that the index on the disk is the one seen before, with this change.

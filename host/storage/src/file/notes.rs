@@ -79,6 +79,11 @@ impl Notes {
             Some(note) => by_name.insert(name.to_owned(), note),
             None => by_name.remove(name),
         };
-        Ok(Some(json::dumps_indented(&by_name)?))
+        let text = json::dumps_indented(&by_name)?;
+        // One that is longer could not be read again, and all descriptions would be gone.
+        if text.len() as u64 > MAX_NOTES_BYTES {
+            return Err(io::ErrorKind::QuotaExceeded.into());
+        }
+        Ok(Some(text))
     }
 }

@@ -94,6 +94,89 @@ async fn a_name_is_a_file_or_a_folder_and_not_both() {
     assert_eq!(error.error_type(), "ArtifactNotFoundError");
 }
 
+/// All files below a folder.
+fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
+}
+
+/// Many small values, deep down: as indented text a hundred times as long as on one line.
+fn deep(values: usize) -> serde_json::Value {
+    let mut value = serde_json::Value::from(vec![1; values]);
+    for _ in 0..100 {
+        value = serde_json::Value::from(vec![value]);
+    }
+    value
+}
+
+#[tokio::test]
+async fn an_artifact_takes_little_of_the_index_whatever_its_metadata() {
+    let (folder, storage) = folder();
+    let metadata: Map<_, _> = [("k".to_owned(), deep(20_000))].into_iter().collect();
+    let saved = storage.artifacts().save(&artifact("a"), text("x"), "", metadata).await;
+    let index = folder.path().join("artifacts/.artifacts.json");
+    let length = std::fs::metadata(index).map_or(0, |index| index.len());
+    assert!(length < 300_000, "{length} bytes of index for one artifact");
+    assert_eq!(saved.unwrap_err().error_type(), "ValueError");
+}
+
+#[tokio::test]
+async fn an_index_does_not_grow_until_nobody_can_read_it() {
+    let (folder, storage) = folder();
+    storage.artifacts().save(&artifact("first"), text("x"), "", Map::new()).await.unwrap();
+    // As if many had been saved already.
+    let others: Map<_, _> = (0..2200)
+        .map(|number| {
+            (format!("n{number}"), serde_json::json!({"description": "d".repeat(16 << 10)}))
+        })
+        .collect();
+    let index = folder.path().join("artifacts/.artifacts.json");
+    std::fs::write(&index, serde_json::Value::from(others).to_string()).unwrap();
+    let saved = storage.artifacts().save(&artifact("next"), text("x"), "", Map::new()).await;
+    let error = saved.unwrap_err();
+    assert_eq!(error.error_type(), "StorageWriteError");
+    assert!(error.to_string().contains("quota"), "{error}");
+    // What was there is there, and can be made less.
+    assert_eq!(storage.artifacts().load(&artifact("first")).await.unwrap(), text("x"));
+    assert!(!storage.artifacts().exists(&artifact("next")).await.unwrap());
+    assert!(storage.artifacts().delete(&artifact("first")).await.unwrap());
+}
+
+#[tokio::test]
+async fn data_that_would_be_too_long_as_text_is_refused_before_it_is_one() {
+    let (_folder, storage) = folder();
+    let data = ArtifactData::Json(deep(1_400_000));
+    let saved = storage.artifacts().save(&artifact("a"), data, "", Map::new()).await;
+    let error = saved.unwrap_err();
+    assert!(error.to_string().contains("at most"), "{error}");
+}
+
+#[tokio::test]
+async fn a_storage_in_memory_counts_what_metadata_takes_and_not_how_long_it_is_as_text() {
+    let storage = pcm_storage::MemoryStorage::with_limit(4 << 20);
+    let mut saved = 0;
+    for number in 0..100 {
+        let metadata = [("k".to_owned(), serde_json::Value::from(vec![1; 5_000]))];
+        let name = artifact(&format!("n{number}"));
+        let metadata = metadata.into_iter().collect();
+        saved +=
+            usize::from(storage.artifacts().save(&name, text("x"), "", metadata).await.is_ok());
+    }
+    assert!((5..10).contains(&saved), "{saved} artifacts of half a megabyte each");
+}
+
+#[tokio::test]
+async fn a_list_of_dependencies_does_not_grow_until_nobody_can_read_it() {
+    let (folder, storage) = folder();
+    storage.deps().add(&"first".parse().unwrap()).await.unwrap();
+    let path = walk(folder.path()).into_iter().find(|path| path.ends_with("requirements.txt"));
+    let lines: String = (0..4211).map(|at| format!("p{at:05}{}\n", "x".repeat(242))).collect();
+    std::fs::write(path.unwrap(), lines).unwrap();
+    let spec = format!("z{}", "y".repeat(250)).parse().unwrap();
+    assert!(storage.deps().add(&spec).await.is_err());
+    assert!(storage.deps().list().await.unwrap().len() > 4000);
+}
+
 #[test]
 fn names_that_lead_out_are_no_names() {
     for name in ["../../etc/passwd", "/etc/passwd", "a/../../b", ".artifacts.json"] {
