@@ -170,8 +170,8 @@ async fn a_list_of_dependencies_does_not_grow_until_nobody_can_read_it() {
     let (folder, storage) = folder();
     storage.deps().add(&"first".parse().unwrap()).await.unwrap();
     let path = walk(folder.path()).into_iter().find(|path| path.ends_with("requirements.txt"));
-    let lines: String = (0..4211).map(|at| format!("p{at:05}{}\n", "x".repeat(242))).collect();
-    std::fs::write(path.unwrap(), lines).unwrap();
+    let lines: Vec<_> = (0..4211).map(|at| format!("p{at:05}{}", "x".repeat(242))).collect();
+    std::fs::write(path.unwrap(), lines.join("\n")).unwrap();
     let spec = format!("z{}", "y".repeat(250)).parse().unwrap();
     assert!(storage.deps().add(&spec).await.is_err());
     assert!(storage.deps().list().await.unwrap().len() > 4000);
