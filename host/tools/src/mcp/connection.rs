@@ -33,6 +33,9 @@ use crate::text::{head, tail};
 /// The most tools of one server.
 const MOST_TOOLS: usize = 1_000;
 const MOST_PAGES: usize = 100;
+/// All tools of one server together, as JSON: a page is as long as a message may be, and there are
+/// many.
+const MOST_LIST_BYTES: usize = 16 << 20;
 /// The shortest bound on a message: a list of tools has to fit in.
 const LEAST_MESSAGE_BYTES: usize = 4 << 20;
 /// How long is waited between two looks at a list that a server says has changed.
@@ -236,24 +239,32 @@ fn pairs(headers: &HeaderMap) -> HashMap<HeaderName, HeaderValue> {
 async fn refresh(peer: Peer<RoleClient>, changed: Arc<Notify>, catalogue: Weak<Catalogue>) {
     loop {
         changed.notified().await;
-        let Ok(tools) = list(&peer).await else { continue };
+        let tools = list(&peer).await;
         let Some(catalogue) = catalogue.upgrade() else { return };
-        catalogue.update(&tools);
+        if let Ok(tools) = tools {
+            catalogue.update(&tools);
+        }
         drop(catalogue);
+        // Also where it failed: the server decides how often it says so.
         tokio::time::sleep(BETWEEN_LISTS).await;
     }
 }
 
 async fn list(peer: &Peer<RoleClient>) -> Result<Vec<rmcp::model::Tool>, ServiceError> {
-    let mut tools = Vec::new();
+    let (mut tools, mut bytes) = (Vec::new(), 0);
     let mut cursor = None;
     for _ in 0..MOST_PAGES {
         let params = PaginatedRequestParams::default().with_cursor(cursor);
         let page = peer.list_tools(Some(params)).await?;
-        tools.extend(page.tools);
-        tools.truncate(MOST_TOOLS);
+        for tool in page.tools {
+            bytes += serde_json::to_vec(&tool).map_or(MOST_LIST_BYTES, |text| text.len());
+            if bytes > MOST_LIST_BYTES || tools.len() == MOST_TOOLS {
+                return Ok(tools);
+            }
+            tools.push(tool);
+        }
         cursor = page.next_cursor;
-        if cursor.is_none() || tools.len() == MOST_TOOLS {
+        if cursor.is_none() {
             break;
         }
     }

@@ -63,6 +63,37 @@ async fn the_tools_of_a_server_are_one_tool() -> TestResult {
 }
 
 #[tokio::test]
+async fn a_list_without_an_end_is_cut_off() -> TestResult {
+    const SERVER: &str = r#"
+import json, sys
+for line in sys.stdin:
+    ask = json.loads(line)
+    if "id" not in ask:
+        continue
+    params = ask.get("params") or {}
+    if ask["method"] == "initialize":
+        info = {"name": "liar", "version": "1"}
+        result = {"protocolVersion": params["protocolVersion"], "capabilities": {"tools": {}}, "serverInfo": info}
+    else:
+        page = int(params.get("cursor") or 0)
+        tools = [{"name": f"t{page}x{at}", "description": "d" * 400_000, "inputSchema": {"type": "object"}} for at in range(9)]
+        result = {"tools": tools, "nextCursor": str(page + 1)}
+    print(json.dumps({"jsonrpc": "2.0", "id": ask["id"], "result": result}), flush=True)
+"#;
+    let folder = tempfile::tempdir()?;
+    let script = folder.path().join("liar.py");
+    fs::write(&script, SERVER)?;
+    let declaration =
+        format!("name: liar\ntype: mcp\ncommand: python3\nargs: [\"{}\"]\n", script.display());
+    let (registry, problems) = load(&[&declaration]).await?;
+    let tool = registry.tool("liar").ok_or_else(|| format!("{problems:?}"))?;
+    let count = tool.callables.len();
+    assert!((20..60).contains(&count), "{count} tools of 400 kB each");
+    registry.close().await;
+    Ok(())
+}
+
+#[tokio::test]
 async fn calls_give_back_what_the_server_says() -> TestResult {
     let (_folder, registry, _) = server("").await?;
     assert_eq!(call(&registry, "math.add", json!({"a": 2, "b": 3})).await?, json!("5").into());
