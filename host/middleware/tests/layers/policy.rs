@@ -106,6 +106,7 @@ async fn a_frame_that_two_could_read_differently_is_refused() -> TestResult {
         tool("list", json!({})),
         tool("call", json!({})),
         tool("search", json!({})),
+        tool("stubs", json!({})),
         // Types that the port could see at another place than the policy.
         with_type("/args/a/00", json!({"a": ["1"]})),
         with_type("/args/a~b", json!({"a~b": "1"})),
