@@ -64,7 +64,7 @@ impl Registry {
             let added = match opened {
                 Ok((adapter, left_out)) => {
                     problems.extend(left_out.iter().map(|text| Problem::warning(&file, text)));
-                    registry.add(adapter).await
+                    registry.add(adapter)
                 }
                 Err(error) => Err(error),
             };
@@ -128,6 +128,9 @@ impl Declared {
     }
 }
 
+/// A declaration and the name of its file.
+type Named = (String, Declared);
+
 /// Reads one declaration from its text.
 pub(crate) fn parse_as<T>(
     yaml: &str,
@@ -147,10 +150,7 @@ pub(crate) fn parse_as<T>(
 }
 
 /// The declarations of a folder that are whole, and the problems of all.
-fn read(
-    folder: &Path,
-    options: &LoadOptions,
-) -> io::Result<(Vec<(String, Declared)>, Vec<Problem>)> {
+fn read(folder: &Path, options: &LoadOptions) -> io::Result<(Vec<Named>, Vec<Problem>)> {
     let mut problems = Vec::new();
     let mut declared = Vec::new();
     let files = match files(folder) {

@@ -63,11 +63,7 @@ impl Registry {
     }
 
     /// Adds the tools of an adapter, all or none.
-    pub async fn add(&self, adapter: Arc<dyn Adapter>) -> Result<(), ToolsError> {
-        self.insert(adapter)
-    }
-
-    fn insert(&self, adapter: Arc<dyn Adapter>) -> Result<(), ToolsError> {
+    pub fn add(&self, adapter: Arc<dyn Adapter>) -> Result<(), ToolsError> {
         let tools = adapter.tools();
         let mut state = self.state();
         if state.closed {

@@ -50,7 +50,10 @@ impl<'a> Class<'a> {
 
     fn write(&self, name: &str, indent: &str, text: &mut String) {
         let inner = format!("{indent}{INDENT}");
-        text.push_str(&format!("{indent}class {name}:\n"));
+        text.push_str(indent);
+        text.push_str("class ");
+        text.push_str(name);
+        text.push_str(":\n");
         let mut parts = Vec::new();
         if !self.description.trim().is_empty() {
             parts.push(format!("{inner}{}\n", docstring(self.description, &inner)));

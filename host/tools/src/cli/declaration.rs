@@ -12,6 +12,7 @@ use crate::declaration::{
     Head, MOST_OUTPUT_BYTES, OUTPUT_BYTES, TIMEOUT, kind, parameter, program,
 };
 use crate::name::is_word;
+use crate::process::Endings;
 use crate::yaml::{Field, Fields, Report};
 use crate::{Parameter, ParameterType, Tool};
 
@@ -52,7 +53,7 @@ pub(crate) fn declare(
                 .unwrap_or(usize::MAX),
         },
         origin,
-        endings: Default::default(),
+        endings: Endings::default(),
         places: Semaphore::new(CONCURRENT_RUNS),
     })
 }
@@ -107,7 +108,7 @@ fn option(name: &str, field: &Field<'_>, report: &mut Report) -> Option<Argument
         Some(text)
     });
     let flag = short.map_or_else(|| format!("--{name}"), |short| format!("-{short}"));
-    argument(name, Some(flag), fields, report)
+    Some(argument(name, Some(flag), fields, report))
 }
 
 fn positional_of(field: &Field<'_>, report: &mut Report) -> Option<Argument> {
@@ -118,7 +119,7 @@ fn positional_of(field: &Field<'_>, report: &mut Report) -> Option<Argument> {
         name.error(report, "expected a name of letters, digits, -, _ and .");
         return None;
     }
-    argument(&text, None, fields, report)
+    Some(argument(&text, None, fields, report))
 }
 
 /// Letters, digits and a few signs; no dash in front, so that `--` stands only where we put it.
@@ -137,7 +138,7 @@ fn argument(
     flag: Option<String>,
     mut fields: Fields<'_>,
     report: &mut Report,
-) -> Option<Argument> {
+) -> Argument {
     let kind = fields.take("type").and_then(|field| kind(&field, &KINDS, report));
     // A list of what is text for a program.
     let kind = match kind.unwrap_or(ParameterType::Text) {
@@ -148,7 +149,7 @@ fn argument(
     let required = fields.take("required").and_then(|field| field.boolean(report));
     let default = fields.take("default").and_then(|field| field.value(&kind, report));
     fields.finish(report);
-    Some(Argument {
+    Argument {
         name: name.to_owned(),
         word: Argument::word(name),
         kind,
@@ -156,7 +157,7 @@ fn argument(
         required: required.unwrap_or_default(),
         default,
         description: description.unwrap_or_default(),
-    })
+    }
 }
 
 fn recipes(fields: &mut Fields<'_>, schema: &Schema, report: &mut Report) -> Vec<Recipe> {

@@ -63,9 +63,9 @@ impl CliTool {
 
     /// The words that a call would run, the command first. Nothing is run.
     pub fn argv(&self, recipe: Option<&str>, args: &Arguments) -> Result<Vec<OsString>, ToolError> {
-        let mut argv = vec![OsString::from(&self.program.command)];
-        argv.append(&mut self.words(recipe, args)?);
-        Ok(argv)
+        let mut words = vec![OsString::from(&self.program.command)];
+        words.append(&mut self.words(recipe, args)?);
+        Ok(words)
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -93,20 +93,6 @@ impl CliTool {
             }),
             _ => argv::words(&full_name(tool, recipe), &self.schema, found, args),
         }
-    }
-
-    fn result(&self, name: &str, finished: Finished) -> Result<Payload, ToolError> {
-        let Finished { status, stdout, stderr } = finished;
-        if !status.success() {
-            return Err(ToolError::call(name, failure(status, &stdout, &stderr.text())));
-        }
-        Ok(match String::from_utf8(stdout) {
-            Ok(text) => Payload::from(Value::from(text)),
-            Err(error) => {
-                let bytes = Value::from(STANDARD.encode(error.as_bytes()));
-                Payload::from(bytes).with_type("", ValueType::Bytes)
-            }
-        })
     }
 }
 
@@ -144,7 +130,7 @@ impl Adapter for CliTool {
         let bounds = Bounds { timeout: options.timeout_within(self.bounds.timeout), ..self.bounds };
         let seconds = bounds.timeout.as_secs_f64();
         match run(&mut command, bounds, options.output.as_ref(), &self.endings).await {
-            Ok(finished) => self.result(&name, finished),
+            Ok(finished) => result(&name, finished),
             Err(RunError::TimedOut) => Err(ToolError::Timeout { tool: name, seconds }),
             Err(RunError::TooLong) => {
                 let most = bounds.output_bytes;
@@ -170,6 +156,20 @@ impl Adapter for CliTool {
     async fn close(&self) {
         self.endings.wait().await;
     }
+}
+
+fn result(name: &str, finished: Finished) -> Result<Payload, ToolError> {
+    let Finished { status, stdout, stderr } = finished;
+    if !status.success() {
+        return Err(ToolError::call(name, failure(status, &stdout, &stderr.text())));
+    }
+    Ok(match String::from_utf8(stdout) {
+        Ok(text) => Payload::from(Value::from(text)),
+        Err(error) => {
+            let bytes = Value::from(STANDARD.encode(error.as_bytes()));
+            Payload::from(bytes).with_type("", ValueType::Bytes)
+        }
+    })
 }
 
 fn full_name(tool: &str, callable: Option<&str>) -> String {

@@ -49,9 +49,9 @@ pub(crate) fn payload(result: CallToolResult, most: usize) -> Result<Payload, St
     Ok(payload)
 }
 
-fn texts(content: &[ContentBlock]) -> Vec<&str> {
-    let text = |block| match block {
-        &ContentBlock::Text(ref text) => Some(text.text.as_str()),
+fn texts<'a>(content: &'a [ContentBlock]) -> Vec<&'a str> {
+    let text = |block: &'a ContentBlock| match block {
+        ContentBlock::Text(text) => Some(text.text.as_str()),
         _ => None,
     };
     content.iter().filter_map(text).collect()

@@ -169,7 +169,7 @@ mod tests {
 
     use super::*;
 
-    fn tool(name: &'static str, schema: Value) -> rmcp::model::Tool {
+    fn tool(name: &'static str, schema: &Value) -> rmcp::model::Tool {
         let schema = schema.as_object().cloned().unwrap_or_default();
         rmcp::model::Tool::new(name, format!("About {name}\nmore"), Arc::new(schema))
     }
@@ -183,7 +183,7 @@ mod tests {
         let catalogue = catalogue();
         catalogue.update(&[tool(
             "get-sum",
-            json!({"type": "object", "required": ["b", "a"], "properties": {
+            &json!({"type": "object", "required": ["b", "a"], "properties": {
                 "a": {"type": "number"},
                 "b": {"type": ["integer", "null"]},
                 "c": {"type": "array", "items": {"type": "string"}},
@@ -206,7 +206,7 @@ mod tests {
     #[test]
     fn of_two_tools_that_are_called_alike_the_plain_one_stays() {
         let catalogue = catalogue();
-        let left_out = catalogue.update(&[tool("a-b", json!({})), tool("a_b", json!({}))]);
+        let left_out = catalogue.update(&[tool("a-b", &json!({})), tool("a_b", &json!({}))]);
         assert_eq!(catalogue.listed().name("a_b"), Some("a_b"));
         assert_eq!(left_out, ["its tool \"a-b\" is left out: \"a_b\" is called a_b already"]);
     }
@@ -215,7 +215,7 @@ mod tests {
     fn a_schema_that_is_too_long_leaves_the_tool_out() {
         let catalogue = catalogue();
         let long = json!({"properties": {"x": {"description": "x".repeat(MOST_SCHEMA_BYTES)}}});
-        assert_eq!(catalogue.update(&[tool("big", long), tool("ok", json!({}))]).len(), 1);
+        assert_eq!(catalogue.update(&[tool("big", &long), tool("ok", &json!({}))]).len(), 1);
         assert_eq!(catalogue.listed().tool.callables.len(), 1);
     }
 }

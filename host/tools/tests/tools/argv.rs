@@ -236,7 +236,7 @@ proptest! {
         args in args(),
         recipe in prop::sample::select(vec![None, Some("get"), Some("must")]),
     ) {
-        let curl = tool(CURL).expect("a declaration");
+        let curl = tool(CURL).map_err(|error| TestCaseError::fail(error.to_string()))?;
         let Ok(words) = curl.argv(recipe, &Arguments::from(args.clone())) else { return Ok(()) };
         let flags = ["-s", "-L", "-H", "--max-time", "--user_agent", "--limit", "agent"];
         let given: Vec<OsString> = args.values().flat_map(texts).map(OsString::from).collect();

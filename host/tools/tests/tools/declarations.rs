@@ -1,6 +1,7 @@
 //! Declarations that are broken, and where.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::symlink;
 
@@ -30,18 +31,35 @@ async fn problem(yaml: &str) -> Result<Problem, Box<dyn std::error::Error>> {
     Ok(problem)
 }
 
+/// A declaration, the line and the key of its mistake, and a part of what is said of it.
+type Mistake<'a> = (&'a str, u64, &'a str, &'a str);
+
+async fn are_told(mistakes: &[Mistake<'_>]) -> TestResult {
+    for (yaml, line, key, expected) in mistakes {
+        let problem = problem(yaml).await?;
+        assert_eq!(problem.key, *key, "{yaml}: {problem}");
+        assert!(problem.message.contains(expected), "{yaml}: {problem}");
+        assert_eq!(problem.place.map(|place| place.line), Some(*line), "{yaml}: {problem}");
+    }
+    Ok(())
+}
+
 #[tokio::test]
-async fn every_mistake_has_its_place() -> TestResult {
-    for (yaml, line, key, expected) in [
+async fn what_is_no_declaration_is_told_with_its_place() -> TestResult {
+    are_told(&[
         ("name: a\nrecipes:\n  - [", 3, "", "not YAML"),
         ("name: a\nname: b\nrecipes: {r: {}}", 2, "", "duplicate"),
+        ("- a", 1, "", "expected a mapping, found a list"),
+        ("", 1, "", "\"name\" is missing"),
+        ("name: a\nrecipes: {r: {}}\n---\nname: b\nrecipes: {r: {}}", 3, "", "not YAML"),
+    ])
+    .await
+}
+
+#[tokio::test]
+async fn mistakes_about_a_program_are_told_with_their_places() -> TestResult {
+    are_told(&[
         ("name: a\nrecipes: {r: {}}\ncomand: x", 3, "comand", "did you mean \"command\"?"),
-        (
-            "name: a\nrecipes:\n  r: {}\nschema:\n  options:\n    x:\n      shrt: y",
-            7,
-            "schema.options.x.shrt",
-            "did you mean \"short\"?",
-        ),
         ("name: a\ntype: grpc\nrecipes: {}", 2, "type", "there are: cli, http, mcp"),
         ("description: x\nrecipes: {r: {}}", 1, "", "\"name\" is missing"),
         ("name: a-b\nrecipes: {r: {}}", 1, "name", "no name for a tool"),
@@ -49,51 +67,12 @@ async fn every_mistake_has_its_place() -> TestResult {
         ("name: a", 1, "", "\"recipes\" is missing"),
         ("name: a\nrecipes: {}", 2, "recipes", "at least one recipe"),
         ("name: a\nrecipes: [r]", 2, "recipes", "expected a mapping, found a list"),
-        ("name: a\nargs: \"{x}\"\nrecipes: {r: {}}", 2, "args", "schema: {options"),
         ("name: a\nrecipes:\n  list: {}", 3, "recipes.list", "list, call_sync"),
-        ("name: a\nrecipes:\n  r: {preset: {x: 1}}", 3, "recipes.r.preset.x", "neither an option"),
-        ("name: a\nrecipes:\n  r: {params: {x: {}}}", 3, "recipes.r.params.x", "neither an option"),
         ("name: a\ncommand: echo -n\nrecipes: {r: {}}", 2, "command", "one word"),
         ("name: a\ncommand: -n\nrecipes: {r: {}}", 2, "command", "one word"),
         ("name: a\ntimeout: 0\nrecipes: {r: {}}", 2, "timeout", "above 0"),
         ("name: a\ntimeout: soon\nrecipes: {r: {}}", 2, "timeout", "above 0"),
         ("name: a\noutput_bytes: -1\nrecipes: {r: {}}", 2, "output_bytes", "whole number"),
-        (
-            "name: a\nschema:\n  options:\n    x: {type: blob}\nrecipes: {r: {}}",
-            4,
-            "schema.options.x.type",
-            "string, integer, number, boolean, array",
-        ),
-        (
-            "name: a\nschema:\n  options:\n    -x: {}\nrecipes: {r: {}}",
-            4,
-            "schema.options.-x",
-            "long form",
-        ),
-        (
-            "name: a\nschema:\n  options:\n    x: {short: -x}\nrecipes: {r: {}}",
-            4,
-            "schema.options.x.short",
-            "without its dash",
-        ),
-        (
-            "name: a\nschema:\n  positional:\n    - {type: string}\nrecipes: {r: {}}",
-            4,
-            "schema.positional.0",
-            "\"name\" is missing",
-        ),
-        (
-            "name: a\nschema:\n  options:\n    x: {}\n  positional: [{name: x}]\nrecipes: {r: {}}",
-            5,
-            "schema.positional.0",
-            "already",
-        ),
-        (
-            "name: a\nschema:\n  options:\n    x: {type: integer}\nrecipes:\n  r: {preset: {x: many}}",
-            6,
-            "recipes.r.preset.x",
-            "of the type int",
-        ),
         (
             "name: a\nenv:\n  T: ${TOKEN}${MISSING}\nrecipes: {r: {}}",
             3,
@@ -108,57 +87,108 @@ async fn every_mistake_has_its_place() -> TestResult {
         ),
         ("name: a\nenv: {T: [1]}\nrecipes: {r: {}}", 2, "env.T", "found a list"),
         ("name: a\nenv_pass: [A B]\nrecipes: {r: {}}", 2, "env_pass", "\"A B\" is not the name"),
-        ("name: a\ntype: http\nendpoints: {e: {path: /}}", 1, "", "\"base_url\" is missing"),
-        (
+    ])
+    .await
+}
+
+#[tokio::test]
+async fn mistakes_about_arguments_are_told_with_their_places() -> TestResult {
+    are_told(&[
+(
+            "name: a\nrecipes:\n  r: {}\nschema:\n  options:\n    x:\n      shrt: y",
+            7,
+            "schema.options.x.shrt",
+            "did you mean \"short\"?",
+        ),
+("name: a\nargs: \"{x}\"\nrecipes: {r: {}}", 2, "args", "schema: {options"),
+("name: a\nrecipes:\n  r: {preset: {x: 1}}", 3, "recipes.r.preset.x", "neither an option"),
+("name: a\nrecipes:\n  r: {params: {x: {}}}", 3, "recipes.r.params.x", "neither an option"),
+(
+            "name: a\nschema:\n  options:\n    x: {type: blob}\nrecipes: {r: {}}",
+            4,
+            "schema.options.x.type",
+            "string, integer, number, boolean, array",
+        ),
+(
+            "name: a\nschema:\n  options:\n    -x: {}\nrecipes: {r: {}}",
+            4,
+            "schema.options.-x",
+            "long form",
+        ),
+(
+            "name: a\nschema:\n  options:\n    x: {short: -x}\nrecipes: {r: {}}",
+            4,
+            "schema.options.x.short",
+            "without its dash",
+        ),
+(
+            "name: a\nschema:\n  positional:\n    - {type: string}\nrecipes: {r: {}}",
+            4,
+            "schema.positional.0",
+            "\"name\" is missing",
+        ),
+(
+            "name: a\nschema:\n  options:\n    x: {}\n  positional: [{name: x}]\nrecipes: {r: {}}",
+            5,
+            "schema.positional.0",
+            "already",
+        ),
+(
+            "name: a\nschema:\n  options:\n    x: {type: integer}\nrecipes:\n  r: {preset: {x: many}}",
+            6,
+            "recipes.r.preset.x",
+            "of the type int",
+        ),
+    ])
+    .await
+}
+
+#[tokio::test]
+async fn mistakes_about_servers_are_told_with_their_places() -> TestResult {
+    are_told(&[
+("name: a\ntype: http\nendpoints: {e: {path: /}}", 1, "", "\"base_url\" is missing"),
+(
             "name: a\ntype: http\nbase_url: ftp://x\nendpoints: {e: {path: /}}",
             3,
             "base_url",
             "http://",
         ),
-        ("name: a\ntype: http\nbase_url: http://x\nendpoints: {}", 4, "endpoints", "at least one"),
-        (
+("name: a\ntype: http\nbase_url: http://x\nendpoints: {}", 4, "endpoints", "at least one"),
+(
             "name: a\ntype: http\nbase_url: http://x\nheaders: {X: \"${TOKEN}\\n\"}\nendpoints: {e: {path: /}}",
             4,
             "headers",
             "its value cannot",
         ),
-        (
+(
             "name: a\ntype: http\nbase_url: http://x\nendpoints:\n  e: {path: x}",
             5,
             "endpoints.e",
             "begin with /",
         ),
-        (
+(
             "name: a\ntype: http\nbase_url: http://x\nendpoints:\n  e: {path: /x, method: PUSH}",
             5,
             "endpoints.e",
             "PUSH",
         ),
-        (
+(
             "name: a\ntype: http\nbase_url: http://x\nendpoints:\n  e: {path: /, query: [q]}",
             5,
             "endpoints.e",
             "not declared",
         ),
-        ("name: a\ntype: mcp", 1, "", "\"command\" is missing"),
-        ("name: a\ntype: mcp\ntransport: smoke", 3, "transport", "stdio, http"),
-        ("name: a\ntype: mcp\ntransport: sse\nurl: ${NO:-nowhere}", 4, "url", "expected a URL"),
-        (
+("name: a\ntype: mcp", 1, "", "\"command\" is missing"),
+("name: a\ntype: mcp\ntransport: smoke", 3, "transport", "stdio, http"),
+("name: a\ntype: mcp\ntransport: sse\nurl: ${NO:-nowhere}", 4, "url", "expected a URL"),
+(
             "name: a\ntype: mcp\ntransport: http\nurl: http://x\ncommand: y",
             5,
             "command",
             "unknown key",
         ),
-        ("- a", 1, "", "expected a mapping, found a list"),
-        ("", 1, "", "\"name\" is missing"),
-        ("name: a\nrecipes: {r: {}}\n---\nname: b\nrecipes: {r: {}}", 3, "", "not YAML"),
-    ] {
-        let problem = problem(yaml).await?;
-        assert_eq!(problem.key, key, "{yaml}: {problem}");
-        assert!(problem.message.contains(expected), "{yaml}: {problem}");
-        assert_eq!(problem.place.map(|place| place.line), Some(line), "{yaml}: {problem}");
-    }
-    Ok(())
+    ])
+    .await
 }
 
 #[tokio::test]
@@ -186,7 +216,7 @@ async fn bombs_are_defused() -> TestResult {
     let mut aliases = "name: a\nb0: &b0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
     for level in 1..10 {
         let items = vec![format!("*b{}", level - 1); 10].join(", ");
-        aliases.push_str(&format!("b{level}: &b{level} [{items}]\n"));
+        writeln!(aliases, "b{level}: &b{level} [{items}]")?;
     }
     let deep = format!("name: a\nx: {}{}", "[".repeat(10_000), "]".repeat(10_000));
     let wide = format!("name: a\nx: [{}]", "1,".repeat(100_000));
@@ -243,13 +273,14 @@ async fn regular_files_of_both_endings_are_read_also_behind_links() -> TestResul
     let folder = tempfile::tempdir()?;
     let outside = tempfile::tempdir()?;
     let inside = |name: &str| folder.path().join(name);
-    let named = |name: &str| format!("{{name: {name}, command: echo, recipes: {{run: {{}}}}}}");
-    fs::write(inside("b.yml"), named("b"))?;
-    fs::write(outside.path().join("x"), named("c"))?;
+    let declaration =
+        |name: &str| format!("{{name: {name}, command: echo, recipes: {{run: {{}}}}}}");
+    fs::write(inside("b.yml"), declaration("b"))?;
+    fs::write(outside.path().join("x"), declaration("c"))?;
     symlink(outside.path().join("x"), inside("c.yaml"))?;
     fs::write(inside("ignored.txt"), "[")?;
     fs::create_dir(inside("below"))?;
-    fs::write(inside("below").join("d.yaml"), named("d"))?;
+    fs::write(inside("below").join("d.yaml"), declaration("d"))?;
     fs::create_dir(inside("folder.yaml"))?;
     symlink(inside("nowhere"), inside("dangling.yaml"))?;
     fs::write(inside("bytes.yaml"), b"\xff")?;

@@ -76,7 +76,7 @@ impl Server {
             "/v1/near" => answer("302 Found", "location: /v1/json\r\n", b""),
             "/v1/round" => answer("302 Found", "location: /v1/round\r\n", b""),
             "/v1/slow" => {
-                tokio::time::sleep(Duration::from_secs(600)).await;
+                tokio::time::sleep(Duration::from_mins(10)).await;
                 Vec::new()
             }
             "/v1/broken" => b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc".to_vec(),
@@ -250,7 +250,7 @@ async fn a_server_that_is_not_there_is_an_error_without_its_address() -> TestRes
     drop(listener);
     let tools = HttpTools::new(&url)?.endpoint(Endpoint::new("gone", "GET", "/")?)?;
     let registry = Registry::new();
-    registry.add(Arc::new(tools)).await?;
+    registry.add(Arc::new(tools))?;
     let error = call(&registry, "gone", json!({})).await.err().ok_or("it answered")?;
     assert_eq!(error.to_string(), "gone: no connection: connection refused");
     Ok(())
@@ -266,7 +266,7 @@ async fn endpoints_in_code_are_tools_of_their_own() -> TestResult {
                 .parameter(Parameter::new("a", ParameterType::Integer).required()),
         )?;
     let registry = Registry::new();
-    registry.add(Arc::new(tools)).await?;
+    registry.add(Arc::new(tools))?;
     let names: Vec<_> = registry.list().iter().map(|tool| tool.name.clone()).collect();
     assert_eq!(names, ["add", "get_json"]);
     for name in ["get_json", "get_json.get_json"] {

@@ -12,7 +12,7 @@ use std::error::Error;
 use std::path::Path;
 
 use pcm_runtime_api::Payload;
-use pcm_tools::{CallOptions, LoadOptions, Problem, Registry, ToolError};
+use pcm_tools::{CallOptions, LoadOptions, Problem, Registry, ToolError, ToolsError};
 use serde_json::{Map, Value};
 
 type TestResult = Result<(), Box<dyn Error>>;
@@ -57,8 +57,9 @@ async fn call_with(
     args: Value,
     options: CallOptions,
 ) -> Result<Payload, ToolError> {
-    let path = path.parse().expect("a name");
-    registry.call(&path, object(args), options).await
+    let refused =
+        |error: ToolsError| ToolError::Call { tool: path.to_owned(), reason: error.to_string() };
+    registry.call(&path.parse().map_err(refused)?, object(args), options).await
 }
 
 fn object(args: Value) -> Map<String, Value> {
