@@ -225,6 +225,7 @@ fn not_json(name: &ArtifactName, error: serde_json::Error) -> StorageError {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use std::time::Duration;
 

@@ -189,6 +189,7 @@ fn read(folder: &Dir) -> io::Result<Option<Seen>> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use serde_json::json;
 

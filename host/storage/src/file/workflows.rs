@@ -8,6 +8,7 @@ use std::time::SystemTime;
 
 use async_trait::async_trait;
 use cap_std::fs::Dir;
+use rustix::fs::{Mode, OFlags};
 use sha2::{Digest as _, Sha256};
 
 use crate::catalogue::Catalogue;
@@ -332,9 +333,8 @@ impl Fresh {
     fn read(folder: &Dir, name: &str, now: SystemTime) -> io::Result<Option<Self>> {
         let path = format!("{name}{SUFFIX}");
         // Links may lead out of this folder: nobody but the host can make them here.
-        let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::CLOEXEC;
-        let mode = rustix::fs::Mode::empty();
-        let file = match rustix::fs::openat(folder, path, flags, mode) {
+        let flags = OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = match rustix::fs::openat(folder, path, flags, Mode::empty()) {
             Ok(file) => cap_std::fs::File::from_std(std::fs::File::from(file)),
             Err(rustix::io::Errno::NOENT) => return Ok(None),
             Err(error) => return Err(error.into()),
@@ -354,10 +354,10 @@ impl Fresh {
 /// The files that are workflows by their name.
 fn scan(folder: &Dir) -> io::Result<BTreeMap<String, Stamp>> {
     let mut found = BTreeMap::new();
-    let flags =
-        rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::CLOEXEC;
-    let listed = rustix::fs::openat(folder, ".", flags, rustix::fs::Mode::empty())?;
-    for entry in rustix::fs::Dir::new(listed)? {
+    // The handle of the folder is one for paths only.
+    let flags = OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let handle = rustix::fs::openat(folder, ".", flags, Mode::empty())?;
+    for entry in rustix::fs::Dir::new(handle)? {
         let entry = entry?;
         let Ok(file) = entry.file_name().to_str() else { continue };
         let Some(name) = file.strip_suffix(SUFFIX) else { continue };

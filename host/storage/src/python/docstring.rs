@@ -14,6 +14,7 @@ pub(super) fn first_line(body: &[Stmt]) -> Option<String> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use crate::python::outline_of;
 

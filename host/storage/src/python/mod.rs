@@ -118,6 +118,7 @@ fn position(source: &str, offset: usize) -> (usize, usize) {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 mod tests {
     use super::*;
 

@@ -105,6 +105,7 @@ fn number(literal: &ExprNumberLiteral, negative: bool) -> Option<Value> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use serde_json::{Value, json};
 

@@ -15,7 +15,16 @@ use crate::{
 /// How many names one request is about.
 const AT_ONCE: usize = 1000;
 
+/// How often data is read that is saved again meanwhile.
+const LOOKS: usize = 8;
+
+/// A record, data, and the record again.
+type Stored = (Option<Vec<u8>>, Option<Vec<u8>>, Option<Vec<u8>>);
+
 /// The artifacts under one prefix of a server.
+///
+/// Data and record are written in one transaction. They are not read or deleted in one: a server
+/// that is out of memory refuses transactions, and whoever wants to make room needs just these.
 #[derive(Debug, Clone)]
 pub(super) struct RedisArtifacts {
     server: RedisServer,
@@ -71,11 +80,10 @@ impl ArtifactStore for RedisArtifacts {
 
     async fn get(&self, name: &ArtifactName) -> Result<Option<ArtifactInfo>, StorageError> {
         let mut request = redis::pipe();
-        request.atomic();
-        request.cmd("EXISTS").arg(self.key(name));
         request.cmd("HGET").arg(self.index()).arg(name.as_str());
+        request.cmd("EXISTS").arg(self.key(name));
         let what = format!("the artifact {name:?}");
-        let (is_there, text): (bool, Option<Vec<u8>>) = self.server.read(&what, &request).await?;
+        let (text, is_there): (Option<Vec<u8>>, bool) = self.server.read(&what, &request).await?;
         let record = text.as_deref().map_or_else(Record::unknown, parse);
         Ok(is_there.then(|| self.info(name, &record)))
     }
@@ -112,11 +120,19 @@ impl ArtifactStore for RedisArtifacts {
 
     async fn load(&self, name: &ArtifactName) -> Result<ArtifactData, StorageError> {
         let mut request = redis::pipe();
-        request.atomic();
+        request.cmd("HGET").arg(self.index()).arg(name.as_str());
         request.cmd("GET").arg(self.key(name));
         request.cmd("HGET").arg(self.index()).arg(name.as_str());
-        let (bytes, text): (Option<Vec<u8>>, Option<Vec<u8>>) =
-            self.server.read(&format!("the artifact {name:?}"), &request).await?;
+        let what = format!("the artifact {name:?}");
+        let mut looks = 0;
+        let (bytes, text) = loop {
+            let (before, bytes, after): Stored = self.server.read(&what, &request).await?;
+            looks += 1;
+            // A record says when it was made: the same one twice is that of the data between them.
+            if before == after || looks == LOOKS {
+                break (bytes, after);
+            }
+        };
         let bytes = bytes.ok_or_else(|| StorageError::ArtifactNotFound { name: name.clone() })?;
         check_size(name, bytes.len() as u64)?;
         let data_type = text.as_deref().map(parse).and_then(|record| record.data_type());
@@ -125,9 +141,9 @@ impl ArtifactStore for RedisArtifacts {
 
     async fn delete(&self, name: &ArtifactName) -> Result<bool, StorageError> {
         let mut request = redis::pipe();
-        request.atomic();
-        request.cmd("DEL").arg(self.key(name));
+        // The record first: a save that comes between is deleted, too, and not left without one.
         request.cmd("HDEL").arg(self.index()).arg(name.as_str()).ignore();
+        request.cmd("DEL").arg(self.key(name));
         let what = format!("the artifact {name:?}");
         let (removed,): (u64,) = self.server.change(&what, &request).await?;
         Ok(removed > 0)

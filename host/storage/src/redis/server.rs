@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::{Client, FromRedisValue, Pipeline, RedisError};
+use redis::{Client, ErrorKind, FromRedisValue, Pipeline, RedisError, ServerErrorKind};
 use tokio::sync::OnceCell;
 use url::Url;
 
@@ -18,6 +18,8 @@ const CONNECT: Duration = Duration::from_secs(3);
 const ANSWER: Duration = Duration::from_secs(20);
 /// All of it: connecting again, asking again.
 const ALTOGETHER: Duration = Duration::from_secs(30);
+/// What a server answers while it reads its data after a start.
+const LOADING: ErrorKind = ErrorKind::Server(ServerErrorKind::BusyLoading);
 /// A server that restarts is not there for a moment.
 const CONNECT_AGAIN: usize = 3;
 const BETWEEN: Duration = Duration::from_millis(50);
@@ -106,11 +108,13 @@ impl RedisServer {
         request: &Pipeline,
     ) -> Result<T, (String, Option<Details>)> {
         let asked = async {
-            match self.once(request).await {
-                Err(error) if error.is_io_error() && !error.is_timeout() => {
-                    self.once(request).await
+            let mut was_lost = false;
+            loop {
+                match self.once(request).await {
+                    Err(error) if is_lost(&error) && !was_lost => was_lost = true,
+                    Err(error) if error.kind() == LOADING => tokio::time::sleep(BETWEEN).await,
+                    answered => return answered,
                 }
-                answered => answered,
             }
         };
         match tokio::time::timeout(ALTOGETHER, asked).await {
@@ -134,6 +138,11 @@ impl RedisServer {
     }
 }
 
+/// Whether a new connection may do better. A server that was too slow once is not asked again.
+fn is_lost(error: &RedisError) -> bool {
+    error.is_io_error() && !error.is_timeout()
+}
+
 fn write_error(what: &str, (reason, details): (String, Option<Details>)) -> StorageError {
     StorageError::Write { what: what.to_owned(), reason, details }
 }
@@ -145,12 +154,20 @@ fn said(error: RedisError) -> (String, Option<Details>) {
     } else if error.is_io_error() {
         "the server cannot be reached".to_owned()
     } else {
-        match error.code() {
+        match code(&error) {
             Some(code) => format!("the server refused with {code}"),
             None => "the server's answer is not understood".to_owned(),
         }
     };
     (reason, Some(Details::new(error)))
+}
+
+/// The word that a server's refusal begins with.
+fn code(error: &RedisError) -> Option<String> {
+    match error.clone().into_server_errors() {
+        Some(errors) => errors.first().map(|(_, error)| error.code().to_owned()),
+        None => error.code().map(str::to_owned),
+    }
 }
 
 fn without_secrets(url: &str) -> String {
@@ -165,6 +182,7 @@ fn without_secrets(url: &str) -> String {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 

@@ -1,0 +1,15 @@
+//! Stores over files, Redis and memory, as sessions and other programs use them.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod contract;
+mod crash;
+mod full;
+mod hostile;
+mod layout;
+mod outage;
+mod place;
+mod server;
+mod sharing;
+mod sync;
+mod workspaces;
