@@ -9,6 +9,7 @@ use pcm_runtime_api::{HostPort, Progress as Heard};
 use pcm_storage::{MemoryStorage, Storage};
 use pcm_tools::Registry;
 
+use crate::budget::{self, Budget};
 use crate::deps::Deps;
 use crate::namespaces::Namespaces;
 
@@ -41,6 +42,7 @@ pub struct Host {
     progress: Progress,
     /// Whether the tools end with the session.
     owns_tools: bool,
+    stored_bytes: u64,
 }
 
 impl Host {
@@ -58,6 +60,7 @@ impl Host {
             sync_deps_on_start: false,
             progress: Progress::default(),
             owns_tools: false,
+            stored_bytes: budget::USUAL_BYTES,
         }
     }
 
@@ -76,6 +79,13 @@ impl Host {
     /// Keeps workflows, artifacts and the list of packages here.
     pub fn storage(mut self, storage: Arc<dyn Storage>) -> Self {
         self.storage = storage;
+        self
+    }
+
+    /// How many bytes the code of one session may store, in artifacts and workflows together; 1 GiB
+    /// unless told otherwise. The program's own calls are not counted.
+    pub fn stored_bytes(mut self, bytes: u64) -> Self {
+        self.stored_bytes = bytes;
         self
     }
 
@@ -145,6 +155,7 @@ impl Host {
             tools: Arc::clone(&tools),
             storage: Arc::clone(&storage),
             deps: Arc::clone(&deps),
+            budget: Budget::new(self.stored_bytes),
         };
         let port = self.port.unwrap_or_else(|| Arc::new(namespaces));
         let port = match &self.wrapping {

@@ -8,16 +8,22 @@ use serde_json::{Map, Value};
 
 use super::{refused, reply};
 use crate::arguments::Arguments;
+use crate::budget::Budget;
+
+/// What the layout of JSON adds to a value: quotes, a comma, two spaces for every level.
+const LINE: usize = 8;
+const INDENT: usize = 2;
 
 pub(super) async fn answer(
     store: &dyn ArtifactStore,
+    budget: &Budget,
     call: HostCall,
 ) -> Result<Payload, HostError> {
     if call.op == "list" {
         return reply(store.list().await.map_err(refused)?);
     }
     if call.op == "save" {
-        return save(store, Arguments::of(call)?).await;
+        return save(store, budget, Arguments::of(call)?).await;
     }
     if !matches!(call.op.as_str(), "load" | "get" | "exists" | "delete") {
         return Err(HostError::unknown_operation(&call));
@@ -35,7 +41,11 @@ pub(super) async fn answer(
     }
 }
 
-async fn save(store: &dyn ArtifactStore, mut args: Arguments) -> Result<Payload, HostError> {
+async fn save(
+    store: &dyn ArtifactStore,
+    budget: &Budget,
+    mut args: Arguments,
+) -> Result<Payload, HostError> {
     let name = name(&mut args)?;
     let data = data(args.payload("data")?)?;
     let description = args.text_or_empty("description")?;
@@ -44,6 +54,7 @@ async fn save(store: &dyn ArtifactStore, mut args: Arguments) -> Result<Payload,
         Some(Value::Object(metadata)) => metadata,
         Some(_) => return Err(HostError::new("TypeError", "metadata is not a dict")),
     };
+    budget.take(size(&data) + description.len())?;
     reply(store.save(&name, data, &description, metadata).await.map_err(refused)?)
 }
 
@@ -65,6 +76,29 @@ fn data(payload: Payload) -> Result<ArtifactData, HostError> {
         value @ (Value::Array(_) | Value::Object(_)) => Ok(ArtifactData::Json(value)),
         other => Ok(ArtifactData::Text(other.to_string())),
     }
+}
+
+/// What is counted: roughly what is written.
+fn size(data: &ArtifactData) -> usize {
+    match data {
+        ArtifactData::Bytes(bytes) => bytes.len(),
+        ArtifactData::Text(text) => text.len(),
+        ArtifactData::Json(value) => json_size(value, 0),
+    }
+}
+
+/// Without writing it: every value is on a line of its own, the deeper the further to the right.
+fn json_size(value: &Value, depth: usize) -> usize {
+    let inside = |value| json_size(value, depth + 1);
+    let content = match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+        Value::String(text) => text.len(),
+        Value::Array(items) => items.iter().map(inside).sum(),
+        Value::Object(fields) => {
+            fields.iter().map(|(name, value)| name.len() + inside(value)).sum()
+        }
+    };
+    content + LINE + INDENT * depth
 }
 
 fn payload(data: ArtifactData) -> Payload {
