@@ -14,6 +14,12 @@ const LISTED: usize = 5;
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ToolError {
+    /// What was called is no name that a tool can have.
+    #[error("Tool {name:?} not found; no tool can have this name")]
+    Name {
+        /// The beginning of what was called.
+        name: String,
+    },
     /// What was called is not the name of a tool, or the tool is out of the view's scope.
     #[error("Tool {tool:?} not found; {available}")]
     NotFound {
@@ -49,9 +55,7 @@ pub enum ToolError {
         reason: String,
     },
     /// The tool took too long and was ended.
-    #[error(
-        "{tool}: timed out after {seconds} s and was ended; `timeout` in its declaration is the limit"
-    )]
+    #[error("{tool}: timed out after {seconds} s and was ended; its `timeout` can be longer")]
     Timeout {
         /// What was called.
         tool: String,
@@ -75,7 +79,7 @@ impl ToolError {
     /// The kind of failure, as the guest reads it.
     pub fn kind(&self) -> &str {
         match self {
-            Self::NotFound { .. } => "ToolNotFoundError",
+            Self::Name { .. } | Self::NotFound { .. } => "ToolNotFoundError",
             Self::UnknownRecipe { .. } | Self::Arguments { .. } | Self::Call { .. } => {
                 "ToolCallError"
             }

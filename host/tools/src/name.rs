@@ -3,7 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::ToolsError;
+use crate::text::head;
+use crate::{ToolError, ToolsError};
 
 /// What every tool has of its own.
 pub(crate) const RESERVED: [&str; 3] = ["list", "call_sync", "call_async"];
@@ -45,7 +46,7 @@ pub(crate) fn check(name: &str) -> Result<(), ToolsError> {
     {
         return Ok(());
     }
-    Err(ToolsError::Name { name: name.chars().take(MOST_BYTES).collect() })
+    Err(ToolsError::Name { name: head(name, MOST_BYTES) })
 }
 
 /// The word that stands for a name which Python cannot write: `get-sum` becomes `get_sum`.
@@ -74,7 +75,7 @@ pub(crate) fn identifier(name: &str) -> String {
 /// let path: ToolPath = "curl.get".parse()?;
 /// assert_eq!(path.as_str(), "curl.get");
 /// assert!("curl.__class__".parse::<ToolPath>().is_err());
-/// # Ok::<(), pcm_tools::ToolsError>(())
+/// # Ok::<(), pcm_tools::ToolError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ToolPath(String);
@@ -94,11 +95,13 @@ impl ToolPath {
 }
 
 impl FromStr for ToolPath {
-    type Err = ToolsError;
+    type Err = ToolError;
 
-    fn from_str(name: &str) -> Result<Self, ToolsError> {
-        check(name)?;
-        Ok(Self(name.to_owned()))
+    fn from_str(name: &str) -> Result<Self, ToolError> {
+        match check(name) {
+            Ok(()) => Ok(Self(name.to_owned())),
+            Err(_) => Err(ToolError::Name { name: head(name, MOST_BYTES) }),
+        }
     }
 }
 
@@ -125,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_read_with_the_longest_tool_first() -> Result<(), ToolsError> {
+    fn a_path_is_read_with_the_longest_tool_first() -> Result<(), ToolError> {
         let path: ToolPath = "a.b.c".parse()?;
         let splits: Vec<_> = path.splits().collect();
         assert_eq!(splits, [("a.b.c", None), ("a.b", Some("c")), ("a", Some("b.c"))]);

@@ -72,8 +72,11 @@ impl Program {
             .find(|file| is_executable(file))
     }
 
+    /// The path from the root: a relative one would be looked up in the working directory of the
+    /// child, which is another.
     fn based(&self, path: &Path) -> PathBuf {
-        self.folder.as_ref().map_or_else(|| path.to_owned(), |folder| folder.join(path))
+        let path = self.folder.as_ref().map_or_else(|| path.to_owned(), |folder| folder.join(path));
+        std::path::absolute(&path).unwrap_or(path)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The client that makes the requests of tools.
 
+use std::error::Error;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +10,8 @@ use reqwest::{Client, Response};
 use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::sync::OnceCell;
+
+use crate::text::head;
 
 /// The redirects within one origin that are followed.
 const MOST_REDIRECTS: usize = 5;
@@ -95,16 +98,19 @@ pub(crate) async fn body(mut response: Response, most: usize) -> Result<Vec<u8>,
 
 /// What happened, without URL and addresses: they may hold what the guest must not see.
 pub(crate) fn why(error: &reqwest::Error) -> String {
-    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    let mut source: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(current) = source {
-        if let Some(error) = current.downcast_ref::<io::Error>() {
-            let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-            return match tls {
-                Some(error) => format!("the connection is not safe: {error}"),
-                None => format!("no connection: {}", error.kind()),
-            };
+        if let Some(error) = current.downcast_ref::<rustls::Error>() {
+            return format!("the connection is not safe: {}", head(&error.to_string(), 512));
         }
-        source = current.source();
+        source = match current.downcast_ref::<io::Error>() {
+            None => current.source(),
+            // What is inside is not told by `source`, only what is inside that.
+            Some(error) => match error.get_ref() {
+                Some(inner) => Some(inner),
+                None => return format!("no connection: {}", error.kind()),
+            },
+        };
     }
     if error.is_timeout() {
         "no connection in time".to_owned()

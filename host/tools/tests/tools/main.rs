@@ -4,6 +4,7 @@ mod argv;
 mod declarations;
 mod everything;
 mod http;
+mod https;
 mod mcp;
 mod programs;
 mod registry;
@@ -12,7 +13,7 @@ use std::error::Error;
 use std::path::Path;
 
 use pcm_runtime_api::Payload;
-use pcm_tools::{CallOptions, LoadOptions, Problem, Registry, ToolError, ToolsError};
+use pcm_tools::{CallOptions, LoadOptions, Problem, Registry, ToolError};
 use serde_json::{Map, Value};
 
 type TestResult = Result<(), Box<dyn Error>>;
@@ -57,9 +58,7 @@ async fn call_with(
     args: Value,
     options: CallOptions,
 ) -> Result<Payload, ToolError> {
-    let refused =
-        |error: ToolsError| ToolError::Call { tool: path.to_owned(), reason: error.to_string() };
-    registry.call(&path.parse().map_err(refused)?, object(args), options).await
+    registry.call(&path.parse()?, object(args), options).await
 }
 
 fn object(args: Value) -> Map<String, Value> {
@@ -76,7 +75,7 @@ fn fixture(name: &str) -> String {
 
 /// Waits until something is so, for a generous while.
 async fn until(mut is_so: impl FnMut() -> bool) -> bool {
-    for _ in 0..1_000 {
+    for _ in 0..6_000 {
         if is_so() {
             return true;
         }

@@ -181,11 +181,11 @@ async fn on_timeout_the_children_are_gone_when_the_error_comes() -> TestResult {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("numbers");
     let registry = registry(&[SHELL]).await?;
-    let options = CallOptions { timeout: Some(Duration::from_secs(2)), ..CallOptions::default() };
+    let options = CallOptions { timeout: Some(Duration::from_secs(3)), ..CallOptions::default() };
     let error = call_with(&registry, "sh.run", shell(&stubborn(&file)), options).await.err();
-    let expected = ToolError::Timeout { tool: "sh.run".to_owned(), seconds: 2.0 };
+    let expected = ToolError::Timeout { tool: "sh.run".to_owned(), seconds: 3.0 };
     assert_eq!(error, Some(expected.clone()));
-    assert!(expected.to_string().starts_with("sh.run: timed out after 2 s"), "{expected}");
+    assert!(expected.to_string().starts_with("sh.run: timed out after 3 s"), "{expected}");
     let numbers = numbers(&file);
     assert_eq!(numbers.len(), 2);
     for number in &numbers {

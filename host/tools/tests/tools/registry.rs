@@ -51,6 +51,11 @@ async fn the_longest_name_that_is_a_tool_is_called() -> TestResult {
 #[tokio::test]
 async fn what_is_not_found_is_told_with_five_names() -> TestResult {
     let registry = Registry::new();
+    for name in ["", "a..b", "a.__class__", &"x".repeat(10_000)] {
+        let error = HostError::from(call(&registry, name, json!({})).await.err().ok_or("there")?);
+        assert_eq!(error.error_type, "ToolNotFoundError");
+        assert!(error.message.len() < 400, "{}", error.message);
+    }
     let error = call(&registry, "x", json!({})).await.err().map(HostError::from);
     let expected = HostError::new("ToolNotFoundError", "Tool \"x\" not found; there are none");
     assert_eq!(error, Some(expected));
