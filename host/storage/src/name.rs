@@ -77,7 +77,7 @@ name!(ArtifactName, check_artifact);
 impl ArtifactName {
     /// Whether it is parsed as JSON when it is loaded, however it was saved.
     pub(crate) fn is_json(&self) -> bool {
-        self.0.ends_with(".json")
+        self.0.strip_suffix(".json").is_some()
     }
 
     /// The folder that it is in, below that of all artifacts, and its name there.

@@ -192,13 +192,7 @@ impl Artifacts {
         let index = Aside::write(folder, OWN, &text)?;
         data.place(folder, name.as_str())?;
         index.place(folder, INDEX)?;
-        let (inner, _) = name.split();
-        let mut inner = inner;
-        while let Some(path) = inner {
-            folder::sync(&folder.open_dir(path)?)?;
-            inner = path.rsplit_once('/').map(|(parent, _)| parent);
-        }
-        folder::sync(folder)?;
+        sync_way(folder, name)?;
         self.index.is_changed(folder, change)
     }
 
@@ -215,16 +209,11 @@ impl Artifacts {
             Err(error) if folder::is_missing(&error) => return Ok(false),
             Err(error) => return Err(failed()(error)),
         }
-        let (inner, _) = name.split();
-        folder::sync(&match inner {
-            Some(path) => folder.open_dir(path).map_err(failed())?,
-            None => folder.try_clone().map_err(failed())?,
-        })
-        .map_err(failed())?;
-        prune(&folder, name);
         // An entry without a file counts for nothing, so a disk that is too full to write the index
         // does not keep anybody from making room on it.
         let _ = self.forget(&folder, name);
+        sync_way(&folder, name).map_err(failed())?;
+        prune(&folder, name);
         Ok(true)
     }
 
@@ -232,14 +221,13 @@ impl Artifacts {
         let change = Change::remove(name.as_str());
         let text = self.index.changed(folder, &change)?;
         Aside::write(folder, OWN, &text)?.place(folder, INDEX)?;
-        folder::sync(folder)?;
         self.index.is_changed(folder, change)
     }
 
     fn info(&self, folder: &Dir, name: &ArtifactName, record: &Record) -> ArtifactInfo {
         record.info(name, format!("{}/{name}", self.shown), || {
             let modified = folder.metadata(name.as_str()).and_then(|data| data.modified());
-            modified.map_or(SystemTime::UNIX_EPOCH, |time| time.into_std())
+            modified.map_or(SystemTime::UNIX_EPOCH, cap_std::time::SystemTime::into_std)
         })
     }
 }
@@ -264,6 +252,16 @@ fn make_way(folder: &Dir, name: &ArtifactName) -> Result<(), StorageError> {
             _ => Err(StorageError::writing(format!("the artifact {name:?}"))(error)),
         },
     }
+}
+
+/// Makes what happened in the folders of a name, and in that of all artifacts, last.
+fn sync_way(folder: &Dir, name: &ArtifactName) -> io::Result<()> {
+    let (mut inner, _) = name.split();
+    while let Some(path) = inner {
+        folder::sync(&folder.open_dir(path)?)?;
+        inner = path.rsplit_once('/').map(|(parent, _)| parent);
+    }
+    folder::sync(folder)
 }
 
 /// Removes the folders of a name that have nothing in them any more.

@@ -75,17 +75,28 @@ impl DepsStore for FileDeps {
     async fn remove(&self, spec_or_name: &str) -> Result<bool, StorageError> {
         let package = base_name(spec_or_name);
         self.blocking(move |deps| {
-            deps.change(|lines| lines.retain(|line| base_name(line) != package))
+            deps.change_if_there(|lines| lines.retain(|line| base_name(line) != package))
         })
         .await
     }
 
     async fn clear(&self) -> Result<(), StorageError> {
-        self.blocking(|deps| deps.change(BTreeSet::clear).map(drop)).await
+        self.blocking(|deps| deps.change_if_there(BTreeSet::clear).map(drop)).await
     }
 }
 
 impl Deps {
+    /// A change that makes nothing: a folder that is missing stays so.
+    fn change_if_there(
+        &self,
+        change: impl FnOnce(&mut BTreeSet<String>),
+    ) -> Result<bool, StorageError> {
+        match folder::open(&self.folder).map_err(StorageError::writing(WHAT))? {
+            Some(_) => self.change(change),
+            None => Ok(false),
+        }
+    }
+
     /// Whether the change changed anything.
     fn change(&self, change: impl FnOnce(&mut BTreeSet<String>)) -> Result<bool, StorageError> {
         let failed = || StorageError::writing(WHAT);

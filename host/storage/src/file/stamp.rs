@@ -39,18 +39,14 @@ impl Stamp {
         }
     }
 
-    #[expect(
-        clippy::useless_conversion,
-        clippy::unnecessary_cast,
-        reason = "the types of the fields depend on the platform"
-    )]
     fn from_stat(stat: &Stat) -> Self {
+        let nanoseconds = |since| i64::try_from(since).unwrap_or(0);
         Self {
-            device: stat.st_dev as u64,
-            inode: stat.st_ino as u64,
+            device: stat.st_dev,
+            inode: stat.st_ino,
             size: u64::try_from(stat.st_size).unwrap_or(0),
-            modified: (i64::from(stat.st_mtime), stat.st_mtime_nsec as i64),
-            changed: (i64::from(stat.st_ctime), stat.st_ctime_nsec as i64),
+            modified: (stat.st_mtime, nanoseconds(stat.st_mtime_nsec)),
+            changed: (stat.st_ctime, nanoseconds(stat.st_ctime_nsec)),
         }
     }
 

@@ -154,12 +154,10 @@ async fn what_was_left_aside_long_ago_goes() {
 }
 
 #[tokio::test]
-async fn a_storage_that_only_root_may_write_can_be_read() {
+async fn reading_makes_nothing() {
     let (folder, storage) = folder();
     storage.artifacts().save(&artifact("a"), text("x"), "", Map::new()).await.unwrap();
-    for file in [".artifacts.lock"] {
-        std::fs::remove_file(folder.path().join("artifacts").join(file)).unwrap();
-    }
+    std::fs::remove_file(folder.path().join("artifacts/.artifacts.lock")).unwrap();
     assert_eq!(storage.artifacts().load(&artifact("a")).await.unwrap(), text("x"));
     assert_eq!(storage.artifacts().list().await.unwrap().len(), 1);
     assert!(!folder.path().join("artifacts/.artifacts.lock").exists(), "readers take no lock");

@@ -55,10 +55,11 @@ impl Place {
     fn of(
         storage: impl Storage + 'static,
         other: impl Storage + 'static,
-        _folder: Option<tempfile::TempDir>,
-        _server: Option<Server>,
+        folder: Option<tempfile::TempDir>,
+        server: Option<Server>,
     ) -> Self {
-        Self { storage: Arc::new(storage), other: Arc::new(other), _folder, _server }
+        let (storage, other) = (Arc::new(storage), Arc::new(other));
+        Self { storage, other, _folder: folder, _server: server }
     }
 
     pub(crate) fn workflows(&self) -> &dyn WorkflowStore {

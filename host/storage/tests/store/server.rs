@@ -19,9 +19,8 @@ impl Server {
     /// A server on a socket in a folder of its own.
     pub(crate) fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut server = Self::start_in(folder.path(), &[]);
-        server._owned = Some(folder);
-        server
+        let child = run(folder.path(), &[]);
+        Self { child, folder: folder.path().to_owned(), options: Vec::new(), _owned: Some(folder) }
     }
 
     /// A server on a socket in this folder, where its data stays.

@@ -1,5 +1,6 @@
 //! Between folders and stores.
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use pcm_storage::{
@@ -136,9 +137,10 @@ async fn tools_travel() {
     write(local.path(), "broken.yaml", "name: [");
     write(local.path(), "nameless.yaml", "description: x");
     write(local.path(), "ignored.yml", "name: ignored");
-    let bomb: String = (1..60)
-        .map(|level| format!("a{level}: &a{level} [*a{0}, *a{0}, *a{0}]\n", level - 1))
-        .collect();
+    let mut bomb = String::new();
+    for (level, below) in (1..60).zip(0..) {
+        writeln!(bomb, "a{level}: &a{level} [*a{below}, *a{below}, *a{below}]").unwrap();
+    }
     write(local.path(), "bomb.yaml", &format!("name: bomb\na0: &a0 [x]\n{bomb}"));
 
     let report = bootstrap_tools(local.path(), &store, false).await.unwrap();
