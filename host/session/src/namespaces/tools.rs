@@ -1,7 +1,7 @@
 //! `tools`: what the host offers.
 
 use pcm_runtime_api::{HostCall, HostError, Payload};
-use pcm_tools::{CallOptions, Registry, ToolPath, ToolsError};
+use pcm_tools::{CallOptions, Registry, ToolPath};
 use serde_json::{Value, json};
 
 use super::reply;
@@ -35,8 +35,7 @@ pub(super) async fn answer(registry: &Registry, call: HostCall) -> Result<Payloa
 }
 
 fn path(args: &mut Arguments) -> Result<ToolPath, HostError> {
-    let not_found = |error: ToolsError| HostError::new("ToolNotFoundError", error.to_string());
-    args.text("name")?.parse().map_err(not_found)
+    Ok(args.text("name")?.parse::<ToolPath>()?)
 }
 
 fn named(given: Payload) -> Result<pcm_tools::Arguments, HostError> {
