@@ -23,6 +23,11 @@ const OLD_FORMAT: &str = "templates in `args` are not supported; declare what th
     under `schema: {options: {…}, positional: [{name: …}]}`, and at least one call of it under \
     `recipes: {NAME: {preset: {…}, params: {…}}}`";
 
+const OPTION_NAME: &str =
+    "the name of an option is its long form without the two dashes: letters, digits, -, _ and .";
+const RECIPE_NAME: &str =
+    "the name of a recipe is a word that Python can write, and not list, call_sync or call_async";
+
 /// Reads what is left of a declaration behind its head.
 pub(crate) fn declare(
     head: Head<'_>,
@@ -95,7 +100,7 @@ fn add(schema: &mut Schema, argument: Argument, field: &Field<'_>, report: &mut 
 
 fn option(name: &str, field: &Field<'_>, report: &mut Report) -> Option<Argument> {
     if !is_flag(name) {
-        field.error(report, "the name of an option is its long form without the two dashes: letters, digits, -, _ and .");
+        field.error(report, OPTION_NAME);
         return None;
     }
     let mut fields = field.fields(report)?;
@@ -169,7 +174,7 @@ fn recipes(fields: &mut Fields<'_>, schema: &Schema, report: &mut Report) -> Vec
     let mut recipes = Vec::new();
     for (name, field) in entries {
         if !is_word(name) {
-            field.error(report, "the name of a recipe is a word that Python can write, and not list, call_sync or call_async");
+            field.error(report, RECIPE_NAME);
             continue;
         }
         if let Some(recipe) = recipe(name, &field, schema, report) {

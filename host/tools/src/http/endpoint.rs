@@ -1,5 +1,8 @@
 //! One endpoint, and the request that a call of it makes.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use pcm_runtime_api::ValueType;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -9,10 +12,13 @@ use url::Url;
 use crate::arguments::complete;
 use crate::name::is_word;
 use crate::{Arguments, Callable, Parameter, ParameterType, ToolError, ToolsError, python};
-use pcm_runtime_api::ValueType;
 
 /// What stands unescaped in a segment of a path: RFC 3986, 2.3.
 const UNESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+const IN_PATH: &str = "is a part of the path, so it has to be a text that is not empty";
+const IN_QUERY: &str =
+    "is a part of the query, so it has to be a text, a number, a truth value or a list of them";
 
 /// One thing that can be asked of an HTTP server.
 ///
@@ -22,7 +28,8 @@ const UNESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(
 /// let repo = Endpoint::new("get_repo", "GET", "/repos/{owner}/{repo}")?
 ///     .about("Looks up a repository")
 ///     .parameter(Parameter::new("page", ParameterType::Integer));
-/// assert_eq!(repo.callable().signature(), "get_repo(owner: str, repo: str, page: int | None = None)");
+/// let expected = "get_repo(owner: str, repo: str, page: int | None = None)";
+/// assert_eq!(repo.callable().signature(), expected);
 /// # Ok::<(), pcm_tools::ToolsError>(())
 /// ```
 #[derive(Debug, Clone)]
@@ -169,7 +176,8 @@ impl Endpoint {
         let mut request = reqwest::Request::new(self.method.clone(), url);
         *request.headers_mut() = self.headers.clone();
         if let (Some(Value::String(text)), true) = (&body, whole_body_is_bytes) {
-            let bytes = decoded(text).ok_or_else(|| ToolError::arguments(tool, "bad bytes"))?;
+            let bytes =
+                STANDARD.decode(text).map_err(|_| ToolError::arguments(tool, "bad bytes"))?;
             set_body(&mut request, bytes, "application/octet-stream");
         } else if let Some(body) = body {
             set_body(&mut request, body.to_string().into_bytes(), "application/json");
@@ -199,9 +207,8 @@ impl Endpoint {
                 Part::Literal(text) => path.push_str(text),
                 Part::Argument(name) => {
                     let text = values.get(name).and_then(scalar).filter(|text| !text.is_empty());
-                    let text = text.ok_or_else(|| {
-                        ToolError::arguments(tool, format!("{name:?} is a part of the path, so it has to be a text that is not empty"))
-                    })?;
+                    let text = text
+                        .ok_or_else(|| ToolError::arguments(tool, format!("{name:?} {IN_PATH}")))?;
                     path.extend(utf8_percent_encode(&text, UNESCAPED));
                 }
             }
@@ -262,9 +269,8 @@ fn push_query(tool: &str, url: &mut Url, values: &Map<String, Value>) -> Result<
             value => vec![value],
         };
         for item in items {
-            let text = scalar(item).ok_or_else(|| {
-                ToolError::arguments(tool, format!("{name:?} is a part of the query, so it has to be a text, a number, a truth value or a list of them"))
-            })?;
+            let text = scalar(item)
+                .ok_or_else(|| ToolError::arguments(tool, format!("{name:?} {IN_QUERY}")))?;
             pairs.push((name, text));
         }
     }
@@ -278,11 +284,6 @@ fn set_body(request: &mut reqwest::Request, body: Vec<u8>, kind: &'static str) {
     *request.body_mut() = Some(body.into());
     let headers = request.headers_mut();
     headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static(kind));
-}
-
-fn decoded(text: &str) -> Option<Vec<u8>> {
-    use base64::Engine as _;
-    base64::engine::general_purpose::STANDARD.decode(text).ok()
 }
 
 /// Adds a header whose value may be a secret.

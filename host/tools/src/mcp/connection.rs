@@ -1,9 +1,10 @@
 //! A connection to a server, from the handshake to its end.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use reqwest::header::HeaderMap;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ClientConfig, Implementation,
     JsonObject, PaginatedRequestParams, ProtocolVersion,
@@ -227,18 +228,12 @@ async fn client(config: &McpServerConfig) -> Result<reqwest::Client, Started> {
     connections.client().await.map_err(Started::Failed)
 }
 
-fn pairs(
-    headers: &HeaderMap,
-) -> std::collections::HashMap<reqwest::header::HeaderName, reqwest::header::HeaderValue> {
+fn pairs(headers: &HeaderMap) -> HashMap<HeaderName, HeaderValue> {
     headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 /// Looks at the list again whenever the server says that it has changed.
-async fn refresh(
-    peer: Peer<RoleClient>,
-    changed: Arc<Notify>,
-    catalogue: std::sync::Weak<Catalogue>,
-) {
+async fn refresh(peer: Peer<RoleClient>, changed: Arc<Notify>, catalogue: Weak<Catalogue>) {
     loop {
         changed.notified().await;
         let Ok(tools) = list(&peer).await else { continue };

@@ -1,5 +1,7 @@
 //! An MCP server as YAML declares it.
 
+use std::time::Duration;
+
 use reqwest::header::HeaderMap;
 use url::Url;
 
@@ -8,7 +10,6 @@ use crate::Tool;
 use crate::declaration::{Head, MOST_OUTPUT_BYTES, OUTPUT_BYTES, TIMEOUT, program};
 use crate::http::insert_header;
 use crate::yaml::{Fields, Report};
-use std::time::Duration;
 
 /// How long a server may take to start and to list its tools, where its declaration does not say.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);

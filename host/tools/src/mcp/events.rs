@@ -115,7 +115,8 @@ mod tests {
 
     #[test]
     fn events_are_whole_however_they_arrive() -> Result<(), TooLong> {
-        let text = ": hello\r\nevent: endpoint\r\ndata: /m?s=1\r\n\r\nid: 4\ndata:a\ndata:  b\n\n\rdata\r\r";
+        let text = ": hello\r\nevent: endpoint\r\ndata: /m?s=1\r\n\r\n\
+                    id: 4\ndata:a\ndata:  b\n\n\rdata\r\r";
         let expected = vec![
             ("endpoint".to_owned(), "/m?s=1".to_owned()),
             ("message".to_owned(), "a\n b".to_owned()),

@@ -60,7 +60,10 @@ impl Catalogue {
                 continue;
             }
             if !is_small(&tool.input_schema) {
-                left_out.push(format!("its tool {own:?} is left out: its schema is longer than {MOST_SCHEMA_BYTES} bytes"));
+                let most = MOST_SCHEMA_BYTES;
+                left_out.push(format!(
+                    "its tool {own:?} is left out: its schema is longer than {most} bytes"
+                ));
                 continue;
             }
             callables.push(callable(&name, tool));

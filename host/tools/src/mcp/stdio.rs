@@ -108,7 +108,8 @@ impl<Inner: AsyncRead + Unpin> AsyncRead for BoundedLines<Inner> {
             if self.length > self.most {
                 let most = self.most;
                 let reason = format!(
-                    "the server sent a message of more than {most} bytes; raise `output_bytes` in its declaration"
+                    "the server sent a message of more than {most} bytes; raise `output_bytes` in \
+                     its declaration"
                 );
                 let _ = self.broken.set(reason);
                 return Poll::Ready(Err(io::ErrorKind::FileTooLarge.into()));

@@ -7,6 +7,7 @@ use serde_json::Value;
 use serde_saphyr::Spanned;
 
 use crate::problem::{Place, Problem};
+use crate::text::head;
 
 /// What a document may cost. A declaration has a few hundred nodes; an MCP server's with a long
 /// argument list perhaps a thousand.
@@ -69,7 +70,12 @@ pub(crate) fn parse(file: &str, text: &str) -> Result<Node, Problem> {
 
 /// The reason alone: the place stands before it.
 fn reason(error: &serde_saphyr::Error) -> String {
-    let text = error.without_snippet().to_string();
+    let error = error.without_snippet();
+    if let serde_saphyr::Error::DuplicateMappingKey { key, .. } = error {
+        let key = key.as_deref().unwrap_or_default();
+        return format!("duplicate key {:?}", head(key, 64));
+    }
+    let text = head(&error.to_string(), 512);
     let reason = text.split(" at line ").next().unwrap_or(&text);
     format!("this is not YAML that can be read: {}", reason.trim_end_matches([',', ':', ' ']))
 }
