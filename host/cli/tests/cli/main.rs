@@ -1,5 +1,6 @@
 //! The `pcm-sandbox` command as a user runs it: the built binary, its streams and its exit codes.
 
+mod approve;
 mod command;
 mod ending;
 mod examples;
