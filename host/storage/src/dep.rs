@@ -185,6 +185,8 @@ pub(crate) fn requirement_lines(text: &str) -> impl Iterator<Item = &str> {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn stored(text: &str) -> String {
@@ -240,6 +242,18 @@ mod tests {
         assert_eq!(stored(&"a".repeat(256)), "a".repeat(256));
         let error = "a".repeat(257).parse::<DepSpec>().unwrap_err().to_string();
         assert!(error.contains("257 characters, at most 256"), "{error}");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_taken_is_plain_and_stays_as_it_is_stored(text in "[ -~\\n\\x00é]{0,40}") {
+            if let Ok(spec) = text.parse::<DepSpec>() {
+                prop_assert!(!spec.as_str().contains(|char: char| "@;()|&`$'\"\\/:".contains(char)));
+                prop_assert!(spec.as_str().starts_with(|char: char| char.is_ascii_alphanumeric()));
+                prop_assert_eq!(base_name(spec.as_str()), spec.name());
+                prop_assert_eq!(spec.as_str().parse::<DepSpec>().unwrap(), spec);
+            }
+        }
     }
 
     #[test]

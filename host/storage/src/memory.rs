@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
@@ -16,7 +17,10 @@ use crate::{
     Ranker, Storage, StorageError, Workflow, WorkflowName, WorkflowStore, WorkspaceId,
 };
 
-/// A storage in memory. Clones and workspaces of it share what they have.
+/// What knowing of one thing takes, at most: its name, its place in a tree, the parts of a workflow.
+const OVERHEAD: u64 = 4096;
+
+/// A storage in memory, with a limit. Clones and workspaces of it share what they have.
 #[derive(Debug, Clone)]
 pub struct MemoryStorage {
     shared: Arc<Shared>,
@@ -25,21 +29,62 @@ pub struct MemoryStorage {
     artifacts: MemoryArtifacts,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shared {
     scopes: Mutex<BTreeMap<Option<WorkspaceId>, Arc<Scope>>>,
+    room: Arc<Room>,
     deps: MemoryDeps,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Scope {
+    room: Arc<Room>,
     workflows: Mutex<Workflows>,
     artifacts: Mutex<BTreeMap<ArtifactName, Artifact>>,
 }
 
+/// How much memory is left, for guests that would take all of it.
+#[derive(Debug)]
+struct Room {
+    limit: u64,
+    used: AtomicU64,
+}
+
+/// A part of the room, given back when it is dropped.
+#[derive(Debug)]
+struct Held {
+    room: Arc<Room>,
+    bytes: u64,
+}
+
+impl Room {
+    /// Takes room for something of so many bytes, and for knowing of it.
+    fn hold(self: &Arc<Self>, what: &str, bytes: usize) -> Result<Held, StorageError> {
+        let bytes = bytes as u64 + OVERHEAD;
+        let after = |used: u64| used.checked_add(bytes).filter(|used| *used <= self.limit);
+        match self.used.fetch_update(Ordering::AcqRel, Ordering::Acquire, after) {
+            Ok(_) => Ok(Held { room: self.clone(), bytes }),
+            Err(used) => {
+                let (limit, free) = (self.limit, self.limit.saturating_sub(used));
+                let reason = format!(
+                    "this storage is in memory and takes {limit} bytes, of which {free} are free; \
+                     delete something, or use a storage in a folder"
+                );
+                Err(StorageError::write(what, reason))
+            }
+        }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.room.used.fetch_sub(self.bytes, Ordering::AcqRel);
+    }
+}
+
 #[derive(Debug, Default)]
 struct Workflows {
-    by_name: BTreeMap<WorkflowName, Arc<Workflow>>,
+    by_name: BTreeMap<WorkflowName, (Arc<Workflow>, Held)>,
     catalogue: Option<Arc<Catalogue>>,
 }
 
@@ -47,6 +92,7 @@ struct Artifact {
     bytes: Arc<[u8]>,
     data_type: DataType,
     record: Record,
+    _held: Held,
 }
 
 impl fmt::Debug for Artifact {
@@ -62,9 +108,20 @@ impl Default for MemoryStorage {
 }
 
 impl MemoryStorage {
+    /// What a storage takes that is given no other limit.
+    pub const DEFAULT_LIMIT: u64 = 256 << 20;
+
     /// An empty storage.
     pub fn new() -> Self {
-        Self::of(Arc::default(), None, Arc::new(Lexical))
+        Self::with_limit(Self::DEFAULT_LIMIT)
+    }
+
+    /// An empty storage that takes so many bytes, all workspaces together.
+    pub fn with_limit(bytes: u64) -> Self {
+        let room = Arc::new(Room { limit: bytes, used: AtomicU64::new(0) });
+        let deps = MemoryDeps { room: room.clone(), by_package: Mutex::default() };
+        let shared = Shared { scopes: Mutex::default(), room, deps };
+        Self::of(Arc::new(shared), None, Arc::new(Lexical))
     }
 
     /// The same storage, with workflows and artifacts of this workspace.
@@ -80,7 +137,11 @@ impl MemoryStorage {
     }
 
     fn of(shared: Arc<Shared>, workspace: Option<WorkspaceId>, ranker: Arc<dyn Ranker>) -> Self {
-        let scope = lock(&shared.scopes).entry(workspace.clone()).or_default().clone();
+        let new_scope = || {
+            let (workflows, artifacts) = (Mutex::default(), Mutex::default());
+            Arc::new(Scope { room: shared.room.clone(), workflows, artifacts })
+        };
+        let scope = lock(&shared.scopes).entry(workspace.clone()).or_insert_with(new_scope).clone();
         let folder = match &workspace {
             Some(id) => format!("workspaces/{id}/artifacts"),
             None => "artifacts".to_owned(),
@@ -128,7 +189,9 @@ impl MemoryWorkflows {
         if let Some(catalogue) = &workflows.catalogue {
             return catalogue.clone();
         }
-        let catalogue = Arc::new(Catalogue::new(workflows.by_name.values().cloned().collect()));
+        let catalogue = Arc::new(Catalogue::new(
+            workflows.by_name.values().map(|(workflow, _)| workflow.clone()).collect(),
+        ));
         workflows.catalogue = Some(catalogue.clone());
         catalogue
     }
@@ -145,7 +208,8 @@ impl WorkflowStore for MemoryWorkflows {
     }
 
     async fn get(&self, name: &WorkflowName) -> Result<Option<Arc<Workflow>>, StorageError> {
-        Ok(lock(&self.scope.workflows).by_name.get(name).cloned())
+        let workflows = lock(&self.scope.workflows);
+        Ok(workflows.by_name.get(name).map(|(workflow, _)| workflow.clone()))
     }
 
     async fn create(
@@ -155,8 +219,10 @@ impl WorkflowStore for MemoryWorkflows {
         description: &str,
     ) -> Result<Arc<Workflow>, StorageError> {
         let workflow = Arc::new(Workflow::new(name, source, description)?);
+        let what = format!("the workflow {name:?}");
+        let held = self.scope.room.hold(&what, source.len() + description.len())?;
         let mut workflows = lock(&self.scope.workflows);
-        workflows.by_name.insert(name.clone(), workflow.clone());
+        workflows.by_name.insert(name.clone(), (workflow.clone(), held));
         workflows.catalogue = None;
         Ok(workflow)
     }
@@ -209,8 +275,14 @@ impl ArtifactStore for MemoryArtifacts {
     ) -> Result<ArtifactInfo, StorageError> {
         let encoded = artifact::encode(name, data, JsonLayout::Line)?;
         let record = Record::new(name, description, metadata, encoded.data_type)?;
-        let artifact =
-            Artifact { bytes: encoded.bytes.into(), data_type: encoded.data_type, record };
+        let size = encoded.bytes.len() + record.value().to_string().len();
+        let held = self.scope.room.hold(&format!("the artifact {name:?}"), size)?;
+        let artifact = Artifact {
+            bytes: encoded.bytes.into(),
+            data_type: encoded.data_type,
+            record,
+            _held: held,
+        };
         let info = self.info(name, &artifact);
         lock(&self.scope.artifacts).insert(name.clone(), artifact);
         Ok(info)
@@ -234,22 +306,26 @@ impl ArtifactStore for MemoryArtifacts {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct MemoryDeps {
-    by_package: Mutex<BTreeMap<String, DepSpec>>,
+    room: Arc<Room>,
+    by_package: Mutex<BTreeMap<String, (DepSpec, Held)>>,
 }
 
 #[async_trait]
 impl DepsStore for MemoryDeps {
     async fn list(&self) -> Result<Vec<DepSpec>, StorageError> {
-        let mut specs: Vec<_> = lock(&self.by_package).values().cloned().collect();
+        let mut specs: Vec<_> =
+            lock(&self.by_package).values().map(|(spec, _)| spec.clone()).collect();
         specs.sort();
         Ok(specs)
     }
 
     async fn add(&self, spec: &DepSpec) -> Result<bool, StorageError> {
-        let before = lock(&self.by_package).insert(spec.name().to_owned(), spec.clone());
-        Ok(before.as_ref() != Some(spec))
+        let held = self.room.hold("the list of dependencies", spec.as_str().len())?;
+        let added = (spec.clone(), held);
+        let before = lock(&self.by_package).insert(spec.name().to_owned(), added);
+        Ok(before.is_none_or(|(before, _)| before != *spec))
     }
 
     async fn remove(&self, spec_or_name: &str) -> Result<bool, StorageError> {
@@ -265,4 +341,36 @@ impl DepsStore for MemoryDeps {
 /// Each change is whole when the lock is let go, so what a panic leaves behind is usable.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn memory_has_an_end_and_what_is_deleted_or_replaced_makes_room() {
+        let storage = MemoryStorage::with_limit(100_000);
+        let scoped = storage.workspace(&"a".parse().unwrap());
+        let name: ArtifactName = "a".parse().unwrap();
+        let data = |size| ArtifactData::Bytes(vec![0; size]);
+        for _ in 0..10 {
+            storage.artifacts().save(&name, data(40_000), "", Map::new()).await.unwrap();
+        }
+        let saved = scoped.artifacts().save(&name, data(60_000), "", Map::new()).await;
+        let error = saved.unwrap_err();
+        assert_eq!(error.error_type(), "StorageWriteError");
+        assert!(error.to_string().contains("takes 100000 bytes"), "{error}");
+        assert!(storage.artifacts().delete(&name).await.unwrap());
+        scoped.artifacts().save(&name, data(60_000), "", Map::new()).await.unwrap();
+
+        let source = format!("async def run(): pass\n#{}", "#".repeat(40_000));
+        let workflow = "w".parse().unwrap();
+        assert!(storage.workflows().create(&workflow, &source, "").await.is_err());
+        let mut count = 0;
+        while storage.deps().add(&format!("p{count}").parse().unwrap()).await.is_ok() {
+            count += 1;
+        }
+        assert!((1..20).contains(&count), "many small things are no way around: {count}");
+    }
 }

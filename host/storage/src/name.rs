@@ -184,6 +184,8 @@ fn refused(what: &'static str, text: &str, reason: &str) -> StorageError {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn reason<T: FromStr<Err = StorageError>>(text: &str) -> Option<String> {
@@ -253,6 +255,18 @@ mod tests {
         ];
         for name in refused {
             assert!(reason::<ArtifactName>(name).is_some(), "{name:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_names_an_artifact_stays_below_its_folder(text in "[a./\\\\\\x00_~ é-]{0,12}") {
+            if let Ok(name) = text.parse::<ArtifactName>() {
+                let path = std::path::Path::new(name.as_str());
+                let is_plain = |part| matches!(part, std::path::Component::Normal(_));
+                prop_assert!(path.components().all(is_plain), "{name}");
+                prop_assert_eq!(path.components().count(), name.as_str().split('/').count());
+            }
         }
     }
 

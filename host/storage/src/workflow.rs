@@ -55,7 +55,9 @@ impl Workflow {
     /// Checks a source and reads what it says. A description that is empty is the first line of the
     /// docstring of the module, or of `run`.
     pub fn new(name: &WorkflowName, source: &str, description: &str) -> Result<Self, StorageError> {
-        let outline = python::outline_of(source).map_err(|refusal| refused(name, refusal))?;
+        let what = || format!("the source of the workflow {name:?}");
+        let read = python::outline_of(source).map_err(StorageError::reading(what()))?;
+        let outline = read.map_err(|refusal| refused(name, refusal))?;
         Self::with_outline(name, source.to_owned(), description, outline)
     }
 

@@ -193,7 +193,8 @@ impl Artifacts {
         data.place(folder, name.as_str())?;
         index.place(folder, INDEX)?;
         sync_way(folder, name)?;
-        self.index.is_changed(folder, change)
+        self.index.is_changed(folder, change);
+        Ok(())
     }
 
     fn delete(&self, name: &ArtifactName) -> Result<bool, StorageError> {
@@ -221,7 +222,8 @@ impl Artifacts {
         let change = Change::remove(name.as_str());
         let text = self.index.changed(folder, &change)?;
         Aside::write(folder, OWN, &text)?.place(folder, INDEX)?;
-        self.index.is_changed(folder, change)
+        self.index.is_changed(folder, change);
+        Ok(())
     }
 
     fn info(&self, folder: &Dir, name: &ArtifactName, record: &Record) -> ArtifactInfo {

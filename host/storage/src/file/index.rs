@@ -79,13 +79,16 @@ impl Index {
     }
 
     /// Notes that the index on the disk is the one seen before, with this change.
-    pub(super) fn is_changed(&self, folder: &Dir, change: Change) -> io::Result<()> {
+    pub(super) fn is_changed(&self, folder: &Dir, change: Change) {
         let mut seen = self.lock();
-        let Some(file) = folder::open_plain(folder, INDEX)? else {
-            *seen = None;
-            return Ok(());
+        let written = folder::open_plain(folder, INDEX).ok().flatten();
+        let Some((file, stamp)) = written.and_then(|file| {
+            let stamp = Stamp::of(&file).ok()?;
+            Some((file, stamp))
+        }) else {
+            *seen = None; // the next look reads it
+            return;
         };
-        let stamp = Stamp::of(&file)?;
         let mut entries = seen.take().map(|seen| seen.entries).unwrap_or_default();
         entries.is_damaged = false;
         match change {
@@ -97,7 +100,6 @@ impl Index {
             }
         }
         *seen = Some(Seen { _file: file, stamp, entries });
-        Ok(())
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Seen>> {

@@ -288,7 +288,7 @@ impl Known {
         self.catalogue = None;
         let sources: Vec<&str> =
             fresh.iter().filter_map(|(_, file)| file.source.as_deref().ok()).collect();
-        let mut outlines = python::outlines(&sources).into_iter();
+        let mut outlines = python::outlines(&sources)?.into_iter();
         for (name, Fresh { stamp, is_settled, source }) in fresh {
             let content = match source {
                 Ok(source) => match outlines.next() {

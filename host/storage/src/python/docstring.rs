@@ -19,7 +19,7 @@ mod tests {
     use crate::python::outline_of;
 
     fn described(source: &str) -> String {
-        outline_of(source).unwrap().description
+        outline_of(source).unwrap().unwrap().description
     }
 
     #[test]

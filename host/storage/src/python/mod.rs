@@ -7,6 +7,7 @@ mod depth;
 mod docstring;
 mod signature;
 
+use std::io;
 use std::thread;
 
 use ruff_python_ast::{ModModule, Stmt, StmtFunctionDef};
@@ -56,28 +57,31 @@ impl std::fmt::Display for Refusal {
 }
 
 /// Reads the outlines of sources, in their order. The thread for it is worth some microseconds, so
-/// many sources are read at once.
-pub(crate) fn outlines(sources: &[&str]) -> Vec<Result<Outline, Refusal>> {
+/// many sources are read at once. It is an error that there is no memory for the thread.
+pub(crate) fn outlines(sources: &[&str]) -> io::Result<Vec<Result<Outline, Refusal>>> {
     if sources.is_empty() {
-        return Vec::new();
+        return Ok(Vec::new());
     }
-    let refused = |reason: &str| vec![Err(Refusal::Rule(reason.to_owned())); sources.len()];
-    thread::scope(|scope| {
+    let read = thread::scope(|scope| {
         let reader = thread::Builder::new().name("pcm-outline".to_owned()).stack_size(STACK_BYTES);
-        let started =
-            reader.spawn_scoped(scope, || sources.iter().map(|source| outline(source)).collect());
-        match started.map(thread::ScopedJoinHandle::join) {
-            Ok(Ok(outlines)) => outlines,
-            Ok(Err(_)) => refused("the parser failed on it"),
-            Err(_) => refused("there is no memory to parse it"),
+        let read = || sources.iter().map(|source| outline(source)).collect();
+        reader.spawn_scoped(scope, read).map(thread::ScopedJoinHandle::join)
+    })?;
+    match (read, sources) {
+        (Ok(outlines), _) => Ok(outlines),
+        (Err(_), [_]) => Ok(vec![Err(Refusal::Rule("the parser failed on it".to_owned()))]),
+        // One of them is the reason, and the others are none the worse for it.
+        (Err(_), _) => {
+            let alone = sources.iter().map(|source| outlines(&[source]));
+            Ok(alone.collect::<io::Result<Vec<_>>>()?.into_iter().flatten().collect())
         }
-    })
+    }
 }
 
 /// Reads one outline.
-pub(crate) fn outline_of(source: &str) -> Result<Outline, Refusal> {
-    let refusal = Refusal::Rule("it was not parsed".to_owned());
-    outlines(&[source]).pop().unwrap_or(Err(refusal))
+pub(crate) fn outline_of(source: &str) -> io::Result<Result<Outline, Refusal>> {
+    let unread = Err(Refusal::Rule("it was not parsed".to_owned()));
+    Ok(outlines(&[source])?.pop().unwrap_or(unread))
 }
 
 fn outline(source: &str) -> Result<Outline, Refusal> {
@@ -120,16 +124,21 @@ fn position(source: &str, offset: usize) -> (usize, usize) {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
     use super::*;
 
     fn refusal(source: &str) -> String {
-        outline_of(source).unwrap_err().to_string()
+        outline_of(source).unwrap().unwrap_err().to_string()
     }
 
     #[test]
     fn a_coroutine_named_run_makes_a_workflow() {
         let outline =
-            outline_of("\"\"\"Adds.\n\nMore.\"\"\"\nasync def run(a: int, b=2): return a + b");
+            outline_of("\"\"\"Adds.\n\nMore.\"\"\"\nasync def run(a: int, b=2): return a + b")
+                .unwrap();
         assert_eq!(outline.map(|outline| outline.description), Ok("Adds.".to_owned()));
     }
 
@@ -144,12 +153,12 @@ mod tests {
     #[test]
     fn the_last_run_counts_as_it_would_when_it_is_called() {
         assert!(refusal("async def run(): pass\ndef run(): pass").contains("plain function"));
-        assert!(outline_of("def run(): pass\nasync def run(): pass").is_ok());
+        assert!(outline_of("def run(): pass\nasync def run(): pass").unwrap().is_ok());
     }
 
     #[test]
     fn what_does_not_parse_says_where() {
-        let error = outline_of("x = 1\ndef é(: pass").unwrap_err();
+        let error = outline_of("x = 1\ndef é(: pass").unwrap().unwrap_err();
         let Refusal::Syntax { line, column, .. } = error else { panic!("{error:?}") };
         assert_eq!((line, column), (2, 7));
     }
@@ -157,12 +166,13 @@ mod tests {
     #[test]
     fn nothing_at_the_top_level_is_run() {
         let source = "raise SystemExit(1)\nopen('/nowhere', 'w')\nasync def run(): pass";
-        assert!(outline_of(source).is_ok());
+        assert!(outline_of(source).unwrap().is_ok());
     }
 
     #[test]
     fn many_are_read_in_their_order() {
-        let outlines = outlines(&["async def run(): '''one'''", "(", "async def run(): '''two'''"]);
+        let outlines =
+            outlines(&["async def run(): '''one'''", "(", "async def run(): '''two'''"]).unwrap();
         let descriptions: Vec<_> = outlines
             .into_iter()
             .map(|outline| outline.map(|outline| outline.description).unwrap_or_default())
@@ -214,15 +224,93 @@ mod tests {
         ];
         for source in hostile {
             let shown: String = source.chars().take(12).collect();
-            assert!(outline_of(&source).is_err(), "{shown}");
+            assert!(outline_of(&source).unwrap().is_err(), "{shown}");
         }
     }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn no_source_brings_the_parser_down(parts in vec(select(PIECES), 0..60)) {
+            let _ = outline_of(&parts.concat()).unwrap();
+        }
+    }
+
+    const PIECES: &[&str] = &[
+        "(",
+        ")",
+        "[",
+        "]",
+        "{",
+        "}",
+        "f'",
+        "f\"\"\"",
+        "t'",
+        "rb'",
+        "'",
+        "\"\"\"",
+        "\\",
+        "\n",
+        "\n    ",
+        "\n\t",
+        " ",
+        ":",
+        ":=",
+        ",",
+        "=",
+        "!r",
+        "!",
+        "*",
+        "**",
+        "-",
+        ".",
+        "...",
+        "@",
+        "->",
+        ";",
+        "#",
+        "\0",
+        "\r",
+        "\u{feff}",
+        "\u{c}",
+        "é",
+        "x",
+        "1",
+        "1e999",
+        "0x",
+        "1_",
+        "lambda",
+        "yield ",
+        "await ",
+        "async ",
+        "def run",
+        "class ",
+        "if ",
+        "else ",
+        "for ",
+        "in ",
+        "not ",
+        "match ",
+        "case ",
+        "type ",
+        "with ",
+        "try:",
+        "except*",
+        "import ",
+        "from ",
+        "global ",
+        "return ",
+        "print",
+        "None",
+        "\\N{DASH}",
+    ];
 
     #[test]
     fn a_long_program_is_no_deep_one() {
         let table = "    (-1, +2.5, 'a' + 'b', f(x)[0].y),\n".repeat(20_000);
         let source = format!("TABLE = [\n{table}]\nasync def run(): return len(TABLE)");
         assert!(source.len() > 500_000);
-        assert_eq!(outline_of(&source).map(|outline| outline.parameters), Ok(Vec::new()));
+        assert_eq!(outline_of(&source).unwrap().map(|outline| outline.parameters), Ok(Vec::new()));
     }
 }

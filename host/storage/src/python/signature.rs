@@ -112,7 +112,7 @@ mod tests {
     use crate::python::outline_of;
 
     fn signature(parameters: &str) -> Vec<(String, String, bool, Value)> {
-        let outline = outline_of(&format!("async def run({parameters}): pass")).unwrap();
+        let outline = outline_of(&format!("async def run({parameters}): pass")).unwrap().unwrap();
         outline
             .parameters
             .into_iter()

@@ -1,6 +1,7 @@
 //! Workflows in a hash.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -66,11 +67,12 @@ impl RedisWorkflows {
             self.server.read("the list of workflows", &request).await?;
         let this = self.clone();
         let compared = tokio::task::spawn_blocking(move || this.known().compare(records)).await;
-        compared.map_err(|error| StorageError::Read {
+        let compared = compared.map_err(|error| StorageError::Read {
             what: "the list of workflows".to_owned(),
             reason: "it was not parsed".to_owned(),
             details: Some(Details::new(error)),
-        })
+        })?;
+        compared.map_err(StorageError::reading("the list of workflows"))
     }
 }
 
@@ -151,7 +153,7 @@ impl WorkflowStore for RedisWorkflows {
 
 impl Known {
     /// Makes the catalogue of what a server has now.
-    fn compare(&mut self, records: Vec<(Vec<u8>, Vec<u8>)>) -> Arc<Catalogue> {
+    fn compare(&mut self, records: Vec<(Vec<u8>, Vec<u8>)>) -> io::Result<Arc<Catalogue>> {
         let mut before = std::mem::take(&mut self.records);
         let mut fresh = Vec::new();
         for (name, text) in records {
@@ -166,21 +168,21 @@ impl Known {
         if !fresh.is_empty() || !before.is_empty() {
             self.catalogue = None;
         }
-        self.parse(fresh);
+        self.parse(fresh)?;
         if let Some(catalogue) = &self.catalogue {
-            return catalogue.clone();
+            return Ok(catalogue.clone());
         }
         let readable = self.records.values().filter_map(|seen| seen.content.as_ref().ok());
         let catalogue = Arc::new(Catalogue::new(readable.cloned().collect()));
         self.catalogue = Some(catalogue.clone());
-        catalogue
+        Ok(catalogue)
     }
 
-    fn parse(&mut self, fresh: Vec<(String, Vec<u8>)>) {
+    fn parse(&mut self, fresh: Vec<(String, Vec<u8>)>) -> io::Result<()> {
         let records: Vec<_> = fresh.iter().map(|(_, text)| record(text)).collect();
         let sources: Vec<&str> =
             records.iter().flatten().map(|(source, _)| source.as_str()).collect();
-        let mut outlines = python::outlines(&sources).into_iter();
+        let mut outlines = python::outlines(&sources)?.into_iter();
         let contents: Vec<_> = records
             .into_iter()
             .zip(&fresh)
@@ -197,6 +199,7 @@ impl Known {
         for ((name, text), content) in fresh.into_iter().zip(contents) {
             self.records.insert(name, Seen { text, content });
         }
+        Ok(())
     }
 }
 

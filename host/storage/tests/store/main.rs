@@ -12,4 +12,5 @@ mod place;
 mod server;
 mod sharing;
 mod sync;
+mod tls;
 mod workspaces;
