@@ -93,7 +93,7 @@ impl Deps {
     pub(crate) async fn list(&self) -> Result<Vec<String>, HostError> {
         let stored = self.storage.deps().list().await.map_err(refused)?;
         let mut all = self.configured().clone();
-        all.extend(stored.iter().map(|spec| (spec.name().to_owned(), spec.to_string())));
+        all.extend(stored.iter().map(|spec| (package_name(spec.name()), spec.to_string())));
         Ok(all.into_values().collect())
     }
 
@@ -102,26 +102,45 @@ impl Deps {
         let spec: DepSpec = spec.parse().map_err(refused)?;
         let change = self.install(&[spec.to_string()]).await?;
         if change.failed.is_empty() {
+            let name = package_name(spec.name());
+            self.remove_stored(&name, |other| other.name() != spec.name()).await?;
             self.storage.deps().add(&spec).await.map_err(refused)?;
-            self.configured().remove(spec.name());
+            self.configured().remove(&name);
         }
         Ok(change)
+    }
+
+    /// Takes the specs of a package out of the storage that are to go; whether there were any. A name
+    /// has more spellings than the storage holds together: `zope.interface` is `zope-interface`.
+    async fn remove_stored(
+        &self,
+        name: &str,
+        goes: impl Fn(&DepSpec) -> bool,
+    ) -> Result<bool, HostError> {
+        let deps = self.storage.deps();
+        let mut is_removed = false;
+        for spec in deps.list().await.map_err(refused)? {
+            if package_name(spec.name()) == name && goes(&spec) {
+                is_removed |= deps.remove(spec.name()).await.map_err(refused)?;
+            }
+        }
+        Ok(is_removed)
     }
 
     /// Takes a package out of what is configured and stored; it stays installed.
     pub(crate) async fn forget(&self, spec: &str) -> Result<bool, HostError> {
         let name = package_name(spec);
-        let stored = self.storage.deps().remove(&name).await.map_err(refused)?;
+        let stored = self.remove_stored(&name, |_| true).await?;
         Ok(self.configured().remove(&name).is_some() || stored)
     }
 
     /// The same, and removes what was installed of it.
     pub(crate) async fn remove(&self, spec: &str) -> Result<DepsRemoval, HostError> {
-        let name = package_name(spec);
+        let (name, wall) = (package_name(spec), self.executor()?);
         if !self.forget(&name).await? {
             return Ok(DepsRemoval { not_found: vec![name], ..DepsRemoval::default() });
         }
-        let report = self.executor()?.uninstall_deps(&[name]).await.map_err(executor)?;
+        let report = wall.uninstall_deps(&[name]).await.map_err(executor)?;
         Ok(DepsRemoval {
             removed: report.changed,
             not_found: report.unchanged,
@@ -138,8 +157,12 @@ impl Deps {
 
     /// Installs what the session was configured with.
     pub(crate) async fn install_configured(&self) -> Result<DepsChange, HostError> {
-        let configured: Vec<String> = self.configured().values().cloned().collect();
-        self.install(&configured).await
+        self.install(&self.configured_specs()).await
+    }
+
+    /// What the session was configured with, less what was removed or replaced since.
+    pub(crate) fn configured_specs(&self) -> Vec<String> {
+        self.configured().values().cloned().collect()
     }
 
     async fn install(&self, specs: &[String]) -> Result<DepsChange, HostError> {
@@ -154,7 +177,7 @@ impl Deps {
 
     fn executor(&self) -> Result<Arc<dyn Executor>, HostError> {
         let executor = self.executor.get().and_then(Weak::upgrade);
-        executor.ok_or_else(|| HostError::new("ClosedError", "the session is closed"))
+        executor.ok_or_else(|| self::executor(ExecutorError::Closed))
     }
 
     fn configured(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
@@ -164,5 +187,6 @@ impl Deps {
 
 #[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn executor(error: ExecutorError) -> HostError {
-    HostError::new("InstallError", error.to_string())
+    let kind = if matches!(error, ExecutorError::Closed) { "ClosedError" } else { "InstallError" };
+    HostError::new(kind, error.to_string())
 }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use pcm_middleware::Caller;
-use pcm_runtime_api::{HostCall, Namespace, Payload};
+use pcm_runtime_api::{ExecutorError, HostCall, Namespace, Payload};
 use pcm_storage::{ArtifactData, ArtifactInfo, Workflow};
 use pcm_tools::{Registry, Tool};
 use serde_json::{Map, Value, json};
@@ -36,6 +36,9 @@ impl Session {
         name: &str,
         args: Map<String, Value>,
     ) -> Result<Payload, SessionError> {
+        if self.connected.is_closed() {
+            return Err(ExecutorError::Closed.into());
+        }
         let args = json!({"name": name, "args": args}).into();
         let call = HostCall { namespace: Namespace::Tools, op: "call".to_owned(), args };
         let caller =

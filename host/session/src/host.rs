@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use pcm_middleware::{AuditEntry, AuditEvent, AuditLog, Caller, Chain, Layer, MiddlewareError};
 use pcm_runtime_api::{HostPort, Progress as Heard};
@@ -40,9 +40,9 @@ pub struct Host {
     allow_runtime_deps: bool,
     sync_deps_on_start: bool,
     progress: Progress,
-    /// Whether the tools end with the session.
-    owns_tools: bool,
     stored_bytes: u64,
+    /// How many open sessions the tools end with, if they do.
+    holders: Option<Arc<AtomicUsize>>,
 }
 
 impl Host {
@@ -59,20 +59,21 @@ impl Host {
             allow_runtime_deps: true,
             sync_deps_on_start: false,
             progress: Progress::default(),
-            owns_tools: false,
             stored_bytes: budget::USUAL_BYTES,
+            holders: None,
         }
     }
 
     /// These tools, which the embedder closes when no session needs them any more.
     pub fn tools(mut self, tools: Arc<Registry>) -> Self {
-        (self.tools, self.owns_tools) = (tools, false);
+        (self.tools, self.holders) = (tools, None);
         self
     }
 
-    /// These tools, which are closed with the session.
+    /// These tools, which are closed with the session: with the last one, where there are forks or
+    /// clones of this host were used.
     pub fn own_tools(mut self, tools: Registry) -> Self {
-        (self.tools, self.owns_tools) = (Arc::new(tools), true);
+        (self.tools, self.holders) = (Arc::new(tools), Some(Arc::default()));
         self
     }
 
@@ -163,15 +164,28 @@ impl Host {
             None => port,
         };
         let chain = Arc::new(Chain::new(port, caller, self.layers));
+        if let Some(holders) = &self.holders {
+            holders.fetch_add(1, Ordering::Relaxed);
+        }
         Connected {
             tools,
             storage,
             deps,
             chain,
             audit: self.audit,
-            owns_tools: self.owns_tools,
+            holders: self.holders,
             sync_deps: self.sync_deps_on_start,
-            closed: AtomicBool::new(false),
+            is_recorded: AtomicBool::new(false),
+            is_closed: AtomicBool::new(false),
+        }
+    }
+
+    /// The host for a fork of a session that it is connected with: as that is now, not as it began.
+    pub(crate) fn forked(&self, connected: &Connected) -> Self {
+        Self {
+            layers: connected.chain.layers().to_vec(),
+            requires: connected.deps.configured_specs(),
+            ..self.clone()
         }
     }
 }
@@ -201,17 +215,50 @@ pub(crate) struct Connected {
     pub(crate) storage: Arc<dyn Storage>,
     pub(crate) deps: Arc<Deps>,
     pub(crate) chain: Arc<Chain>,
-    pub(crate) audit: Option<AuditLog>,
-    pub(crate) owns_tools: bool,
+    audit: Option<AuditLog>,
+    /// The open sessions that the tools end with, this one among them.
+    holders: Option<Arc<AtomicUsize>>,
     pub(crate) sync_deps: bool,
-    pub(crate) closed: AtomicBool,
+    /// Whether the log knows that the session began.
+    is_recorded: AtomicBool,
+    is_closed: AtomicBool,
 }
 
 impl Connected {
-    /// Writes down that the session begins or ends.
-    pub(crate) fn record(&self, event: AuditEvent) -> Result<(), MiddlewareError> {
+    /// Writes down that the session begins.
+    pub(crate) fn begin(&self) -> Result<(), MiddlewareError> {
+        self.record(AuditEvent::SessionStart)?;
+        self.is_recorded.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.is_closed.load(Ordering::Relaxed)
+    }
+
+    /// Writes down that the session ends, once; whether its tools end with it.
+    pub(crate) fn end(&self) -> bool {
+        if self.is_closed.swap(true, Ordering::Relaxed) {
+            return false;
+        }
+        if self.is_recorded.load(Ordering::Relaxed) {
+            // The session has ended, whether that can be written down or not.
+            let _ = self.record(AuditEvent::SessionClose);
+        }
+        let holders = self.holders.as_ref();
+        holders.is_some_and(|holders| holders.fetch_sub(1, Ordering::AcqRel) == 1)
+    }
+
+    fn record(&self, event: AuditEvent) -> Result<(), MiddlewareError> {
         let Some(log) = &self.audit else { return Ok(()) };
         log.append(&AuditEntry::session(event, self.chain.caller()))
+    }
+}
+
+/// A session that nobody closed ends here. Its tools end when nothing has them any more.
+impl Drop for Connected {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 

@@ -1,9 +1,8 @@
 //! A session: an executor that was started with a host.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
-use pcm_middleware::{AuditEvent, Caller, Layer};
+use pcm_middleware::{Caller, Layer};
 use pcm_runtime_api::{Capability, CheckpointId, ExecutionResult, Executor, HostPort, RunRequest};
 use pcm_storage::Storage;
 
@@ -26,24 +25,29 @@ impl Session {
     /// Starts an executor with a host, and installs the packages that it shall begin with.
     pub async fn start(executor: Arc<dyn Executor>, host: Host) -> Result<Self, SessionError> {
         let session = Self::connect(executor, Arc::new(host)).await?;
-        let connected = &session.connected;
-        let mut changes = vec![connected.deps.install_configured().await?];
-        if connected.sync_deps {
-            changes.push(connected.deps.sync().await?);
+        let installed = session.install().await;
+        if installed.is_err() {
+            session.close().await;
+        }
+        installed.map(|()| session)
+    }
+
+    async fn install(&self) -> Result<(), SessionError> {
+        let deps = &self.connected.deps;
+        let mut changes = vec![deps.install_configured().await?];
+        if self.connected.sync_deps {
+            changes.push(deps.sync().await?);
         }
         match changes.into_iter().flat_map(|change| change.failed).next() {
-            None => Ok(session),
-            Some(failed) => {
-                session.close().await;
-                Err(SessionError::Package { spec: failed.spec, reason: failed.reason })
-            }
+            None => Ok(()),
+            Some(failed) => Err(SessionError::Package { spec: failed.spec, reason: failed.reason }),
         }
     }
 
     async fn connect(executor: Arc<dyn Executor>, host: Arc<Host>) -> Result<Self, SessionError> {
         let connected = Host::clone(&host).connect(caller(&*executor, &host)?);
         connected.deps.install_with(&executor);
-        connected.record(AuditEvent::SessionStart)?;
+        connected.begin()?;
         executor.start(Arc::clone(&connected.chain) as Arc<dyn HostPort>).await?;
         Ok(Self { executor, connected: Arc::new(connected), host })
     }
@@ -77,12 +81,7 @@ impl Session {
     /// Ends the session. Runs after it give an error of the kind `closed`. Harmless when repeated.
     pub async fn close(&self) {
         self.executor.close().await;
-        if self.connected.closed.swap(true, Ordering::Relaxed) {
-            return;
-        }
-        // The session has ended, whether that can be written down or not.
-        let _ = self.connected.record(AuditEvent::SessionClose);
-        if self.connected.owns_tools {
+        if self.connected.end() {
             self.connected.tools.close().await;
         }
     }
@@ -108,10 +107,11 @@ impl Session {
         self.executor.drop_checkpoint(checkpoint).await;
     }
 
-    /// Another session in the same state, with the same tools and storage. From here on the two are
-    /// independent, but for packages: what one of them installs is there for both.
+    /// Another session in the same state, with the same tools, storage and layers. From here on the two
+    /// are independent, but for packages: what one of them installs is there for both.
     pub async fn fork(&self) -> Result<Self, SessionError> {
-        Self::connect(self.executor.fork().await?, Arc::clone(&self.host)).await
+        let host = self.host.forked(&self.connected);
+        Self::connect(self.executor.fork().await?, Arc::new(host)).await
     }
 
     /// The session's state as bytes that [`load`](Self::load) takes, in this process or another.
