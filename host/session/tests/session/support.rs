@@ -266,7 +266,7 @@ pub(crate) async fn tools() -> Result<(Registry, Heard), Box<dyn Error>> {
     )?;
     functions.add(Function::new("anything", "Takes it", heard.listening(|args| args)))?;
     let registry = Registry::new();
-    registry.add(Arc::new(functions)).await?;
+    registry.add(Arc::new(functions))?;
     Ok((registry, heard))
 }
 
