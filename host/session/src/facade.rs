@@ -43,7 +43,7 @@ impl Session {
         let call = HostCall { namespace: Namespace::Tools, op: "call".to_owned(), args };
         let caller =
             Caller { origin: "host".to_owned(), ..Caller::clone(self.connected.chain.caller()) };
-        Ok(self.connected.chain.call_as(Arc::new(caller), call).await?)
+        Ok(self.connected.port.call_as(Arc::new(caller), call).await?)
     }
 
     /// The stored workflows, by name.

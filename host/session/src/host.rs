@@ -11,6 +11,7 @@ use pcm_tools::Registry;
 
 use crate::budget::{self, Budget};
 use crate::deps::Deps;
+use crate::entrance::Entrance;
 use crate::namespaces::Namespaces;
 
 type Wrapping = dyn Fn(Arc<dyn HostPort>) -> Arc<dyn HostPort> + Send + Sync;
@@ -167,11 +168,13 @@ impl Host {
         if let Some(holders) = &self.holders {
             holders.fetch_add(1, Ordering::Relaxed);
         }
+        let port = Entrance { tools: Arc::clone(&tools), chain: Arc::clone(&chain) };
         Connected {
             tools,
             storage,
             deps,
             chain,
+            port: Arc::new(port),
             audit: self.audit,
             holders: self.holders,
             sync_deps: self.sync_deps_on_start,
@@ -215,6 +218,8 @@ pub(crate) struct Connected {
     pub(crate) storage: Arc<dyn Storage>,
     pub(crate) deps: Arc<Deps>,
     pub(crate) chain: Arc<Chain>,
+    /// The chain as calls reach it.
+    pub(crate) port: Arc<Entrance>,
     audit: Option<AuditLog>,
     /// The open sessions that the tools end with, this one among them.
     holders: Option<Arc<AtomicUsize>>,

@@ -11,6 +11,7 @@
 mod arguments;
 mod budget;
 mod deps;
+mod entrance;
 mod error;
 mod facade;
 mod host;

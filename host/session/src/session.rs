@@ -48,7 +48,7 @@ impl Session {
         let connected = Host::clone(&host).connect(caller(&*executor, &host)?);
         connected.deps.install_with(&executor);
         connected.begin()?;
-        executor.start(Arc::clone(&connected.chain) as Arc<dyn HostPort>).await?;
+        executor.start(Arc::clone(&connected.port) as Arc<dyn HostPort>).await?;
         Ok(Self { executor, connected: Arc::new(connected), host })
     }
 

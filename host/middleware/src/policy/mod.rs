@@ -13,7 +13,7 @@ use crate::Rate;
 use crate::condition::{Truth, types_are_sound};
 
 /// The operations of the namespace `tools`. A tool of such a name could not be told from them.
-const TOOL_OPERATIONS: [&str; 4] = ["call", "list", "list_recipes", "search"];
+const TOOL_OPERATIONS: [&str; 5] = ["call", "list", "list_recipes", "search", "stubs"];
 
 /// The name of a call that does not say which tool it is for, and of a tool that nobody can have.
 const UNREADABLE: &str = "tools.call";

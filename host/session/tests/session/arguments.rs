@@ -23,7 +23,7 @@ const OPERATIONS: [(Namespace, &[&str]); 5] = [
 ];
 
 async fn world(storage: Arc<dyn Storage>) -> Result<World, Box<dyn Error>> {
-    let host = Host::new().tools(Arc::new(tools().await?.0)).storage(storage);
+    let host = Host::new().tools(Arc::new(tools()?.0)).storage(storage);
     World::start(host).await
 }
 

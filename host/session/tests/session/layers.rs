@@ -76,7 +76,7 @@ fn shout() -> Arc<dyn Layer> {
 
 #[tokio::test]
 async fn a_layer_sees_echo_say_on_the_way_in_and_out() -> TestResult {
-    let (tools, heard) = tools().await?;
+    let (tools, heard) = tools()?;
     let watcher = Watcher::new("one");
     let world = World::start(Host::new().own_tools(tools).layers([watcher.layer()])).await?;
     assert_eq!(world.tool("echo.say", json!({"text": "hi"})).await?, json!("hi"));
@@ -87,7 +87,7 @@ async fn a_layer_sees_echo_say_on_the_way_in_and_out() -> TestResult {
 
 #[tokio::test]
 async fn a_layer_rewrites_what_the_tool_gets() -> TestResult {
-    let (tools, heard) = tools().await?;
+    let (tools, heard) = tools()?;
     let world = World::start(Host::new().own_tools(tools).layers([shout()])).await?;
     assert_eq!(world.tool("echo.say", json!({"text": "hi"})).await?, json!("HI"));
     assert_eq!(heard.all(), [json!({"text": "HI"})]);
@@ -96,7 +96,7 @@ async fn a_layer_rewrites_what_the_tool_gets() -> TestResult {
 
 #[tokio::test]
 async fn a_layer_that_denies_keeps_the_tool_from_running() -> TestResult {
-    let (tools, heard) = tools().await?;
+    let (tools, heard) = tools()?;
     let world = World::start(Host::new().own_tools(tools).layers([deny("echo.say")])).await?;
     let answer = world.tool("echo.say", json!({"text": "hi"})).await;
     assert_eq!(answer, Err(HostError::new("PermissionError", "echo.say is not for you")));
@@ -107,7 +107,7 @@ async fn a_layer_that_denies_keeps_the_tool_from_running() -> TestResult {
 
 #[tokio::test]
 async fn the_first_layer_is_the_outermost_and_replacing_replaces_all() -> TestResult {
-    let (tools, _) = tools().await?;
+    let (tools, _) = tools()?;
     let one = Watcher::new("one");
     let (two, three) = (one.named("two"), one.named("three"));
     let host = Host::new().own_tools(tools).layers([one.layer(), two.layer()]);
@@ -128,7 +128,7 @@ async fn the_first_layer_is_the_outermost_and_replacing_replaces_all() -> TestRe
 
 #[tokio::test]
 async fn every_namespace_passes_the_layers() -> TestResult {
-    let (tools, _) = tools().await?;
+    let (tools, _) = tools()?;
     let watcher = Watcher::new("one");
     let world = World::start(Host::new().own_tools(tools).layers([watcher.layer()])).await?;
     for namespace in [
@@ -149,7 +149,7 @@ async fn every_namespace_passes_the_layers() -> TestResult {
 
 #[tokio::test]
 async fn the_host_s_own_calls_of_tools_pass_the_layers_too_and_say_so() -> TestResult {
-    let (tools, _) = tools().await?;
+    let (tools, _) = tools()?;
     let watcher = Watcher::new("one");
     let layers = [watcher.layer(), deny("anything"), shout()];
     let world = World::start(Host::new().own_tools(tools).layers(layers)).await?;
@@ -173,7 +173,7 @@ fn policy() -> Result<Arc<dyn Layer>, Box<dyn std::error::Error>> {
 
 #[tokio::test]
 async fn no_other_shape_of_a_call_gets_past_a_policy() -> TestResult {
-    let (tools, heard) = tools().await?;
+    let (tools, heard) = tools()?;
     let world = World::start(Host::new().own_tools(tools).layers([policy()?])).await?;
     let friend = json!({"text": "friend"});
     assert_eq!(world.tool("echo.say", friend.clone()).await?, json!("friend"));
@@ -187,7 +187,7 @@ async fn no_other_shape_of_a_call_gets_past_a_policy() -> TestResult {
         json!({"name": "echo.say ", "args": friend}).into(),
         json!({"name": "echo.say\0", "args": friend}).into(),
         json!({"name": "echo\u{200b}.say", "args": friend}).into(),
-        json!({"name": "echo.say.say", "args": friend}).into(),
+        json!({"name": "echo.say.twice", "args": friend}).into(),
         json!({"name": "echo..say", "args": friend}).into(),
         json!({"name": "ＥＣＨＯ.say", "args": friend}).into(),
         // Frames of another shape.
@@ -218,6 +218,27 @@ async fn no_other_shape_of_a_call_gets_past_a_policy() -> TestResult {
 }
 
 #[tokio::test]
+async fn a_tool_that_is_denied_has_no_other_name() -> TestResult {
+    let (tools, heard) = tools()?;
+    let policy = Policy::new(Action::Allow)
+        .rule(Rule::new(Action::Deny, ["tools.echo.say", "tools.anything"])?);
+    let layer: Arc<dyn Layer> = Arc::new(PolicyLayer::new(Arc::new(policy)));
+    let world = World::start(Host::new().own_tools(tools).layers([layer])).await?;
+    for name in ["echo.say", "echo.say.say", "anything", "anything.anything"] {
+        let answer = world.tool(name, json!({"text": "hi"})).await;
+        assert_eq!(kind(&answer), "PolicyDenied", "{name}");
+        let answer = world.session.call_tool(name, object(&json!({"text": "hi"}))).await;
+        assert!(answer.is_err(), "{name}");
+    }
+    assert_eq!(heard.all(), Vec::<serde_json::Value>::new());
+    // Without a rule both names work.
+    world.session.replace_layers([]);
+    assert_eq!(world.tool("echo.say.say", json!({"text": "hi"})).await?, json!("hi"));
+    assert_eq!(kind(&world.tool("echo.say.say.say", json!({"text": "hi"})).await), "ToolCallError");
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_policy_is_about_storage_and_packages_as_well() -> TestResult {
     let policy = Policy::new(Action::Deny)
         .rule(Rule::new(Action::Allow, ["artifacts.save"])?.when("name == \"mine\"")?)
@@ -243,7 +264,7 @@ async fn a_policy_is_about_storage_and_packages_as_well() -> TestResult {
 
 #[tokio::test]
 async fn an_approval_is_for_the_one_call_that_was_shown() -> TestResult {
-    let (tools, heard) = tools().await?;
+    let (tools, heard) = tools()?;
     let options = ApprovalOptions::default().mode(pcm_middleware::ApprovalMode::Defer);
     let approvals = Approvals::new(options);
     let policy = Policy::new(Action::Ask);
@@ -274,7 +295,7 @@ async fn an_approval_is_for_the_one_call_that_was_shown() -> TestResult {
 
 #[tokio::test]
 async fn a_fork_has_the_layers_that_hold_now() -> TestResult {
-    let (tools, heard) = tools().await?;
+    let (tools, heard) = tools()?;
     let world = World::start(Host::new().own_tools(tools)).await?;
     world.tool("echo.say", json!({"text": "hi"})).await?;
     world.session.replace_layers([deny("echo.say")]);
@@ -288,7 +309,7 @@ async fn a_fork_has_the_layers_that_hold_now() -> TestResult {
 
 #[tokio::test]
 async fn a_hundred_gathered_calls_are_two_hundred_lines_of_the_log() -> TestResult {
-    let (tools, heard) = tools().await?;
+    let (tools, heard) = tools()?;
     let written = Written::default();
     let log = AuditLog::writer(written.clone());
     let layer: Arc<dyn Layer> = Arc::new(AuditLayer::new(log.clone()));

@@ -37,7 +37,7 @@ async fn start_and_close_are_in_the_log_once() -> TestResult {
 
 #[tokio::test]
 async fn a_closed_session_runs_nothing_and_says_why() -> TestResult {
-    let (tools, _) = tools().await?;
+    let (tools, _) = tools()?;
     let world = World::start(Host::new().own_tools(tools)).await?;
     world.session.close().await;
     world.session.close().await;
@@ -86,7 +86,7 @@ async fn a_start_that_cannot_be_written_down_does_not_happen() -> TestResult {
 
 #[tokio::test]
 async fn a_fork_is_a_session_of_its_own() -> TestResult {
-    let (tools, _) = tools().await?;
+    let (tools, _) = tools()?;
     let written = Written::default();
     let host = Host::new().own_tools(tools).audit(AuditLog::writer(written.clone()));
     let world = World::start(host.requires(["one"])).await?;
@@ -110,7 +110,7 @@ async fn a_fork_is_a_session_of_its_own() -> TestResult {
 
 #[tokio::test]
 async fn the_end_of_a_fork_is_not_the_end_of_the_tools() -> TestResult {
-    let (tools, _) = tools().await?;
+    let (tools, _) = tools()?;
     let world = World::start(Host::new().own_tools(tools)).await?;
     let fork = world.session.fork().await?;
     let args = json!({"name": "anything", "args": {}});
@@ -166,7 +166,7 @@ async fn a_port_that_answers_in_place_of_the_host_is_still_behind_the_layers() -
 
 #[tokio::test]
 async fn a_session_ends_with_its_last_clone() -> Result<(), Box<dyn Error>> {
-    let (registry, _) = tools().await?;
+    let (registry, _) = tools()?;
     let written = Written::default();
     let host = Host::new().own_tools(registry).audit(AuditLog::writer(written.clone()));
     let world = World::start(host).await?;

@@ -256,7 +256,7 @@ pub(crate) fn kind<T>(answer: &Result<T, HostError>) -> &str {
 
 /// Tools that say what they got: `echo.say(text)`, which is held to that, and `anything(…)`. What
 /// each call got is in the list beside them.
-pub(crate) async fn tools() -> Result<(Registry, Heard), Box<dyn Error>> {
+pub(crate) fn tools() -> Result<(Registry, Heard), Box<dyn Error>> {
     let heard = Heard::default();
     let mut functions = Functions::new();
     let say = heard.listening(|args| args["text"].clone());
