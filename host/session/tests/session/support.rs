@@ -231,14 +231,12 @@ pub(crate) async fn gather(
 }
 
 fn answer(mut reply: Value) -> Result<Payload, HostError> {
-    match reply.get_mut("ok").map(Value::take) {
-        Some(payload) => serde_json::from_value(payload)
-            .map_err(|error| HostError::new("NoPayload", error.to_string())),
-        None => {
-            let text = |key: &str| reply[key].as_str().unwrap_or_default().to_owned();
-            Err(HostError::new(text("type"), text("message")))
-        }
+    if let Some(payload) = reply.get_mut("ok").map(Value::take) {
+        let unreadable = |error: serde_json::Error| HostError::new("NoPayload", error.to_string());
+        return serde_json::from_value(payload).map_err(unreadable);
     }
+    let text = |key: &str| reply[key].as_str().unwrap_or_default().to_owned();
+    Err(HostError::new(text("type"), text("message")))
 }
 
 pub(crate) fn call(namespace: Namespace, op: &str, args: impl Into<Payload>) -> HostCall {
