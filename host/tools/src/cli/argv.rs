@@ -26,15 +26,20 @@ pub(crate) fn words(
     args: &Arguments,
 ) -> Result<Vec<OsString>, ToolError> {
     let given = Given::new(tool, schema, args)?;
-    let mut words = Words { tool, list: Vec::new(), bytes: 0 };
+    let mut words = Words { tool, list: Vec::new(), bytes: 0, takes_dashes: true };
     for argument in &schema.options {
         words.push_argument(argument, given.value(argument, recipe)?)?;
     }
-    let mut positionals = Words { tool, list: Vec::new(), bytes: words.bytes };
+    let mut positionals = Words { tool, list: Vec::new(), bytes: words.bytes, takes_dashes: true };
     for argument in &schema.positional {
-        positionals.push_argument(argument, given.value(argument, recipe)?)?;
+        let chosen = given.value(argument, recipe)?;
+        let is_guests = chosen.as_ref().is_some_and(|chosen| chosen.given_as.is_some());
+        // A number is what was declared, with its sign.
+        let is_number = matches!(argument.kind, ParameterType::Integer | ParameterType::Number);
+        positionals.takes_dashes = schema.end_of_options.is_some() || !is_guests || is_number;
+        positionals.push_argument(argument, chosen)?;
     }
-    if schema.end_of_options && !positionals.list.is_empty() {
+    if schema.end_of_options == Some(true) && !positionals.list.is_empty() {
         words.list.push("--".into());
     }
     words.list.append(&mut positionals.list);
@@ -117,6 +122,8 @@ struct Words<'a> {
     tool: &'a str,
     list: Vec<OsString>,
     bytes: usize,
+    /// Whether words may look like options.
+    takes_dashes: bool,
 }
 
 impl Words<'_> {
@@ -178,6 +185,14 @@ impl Words<'_> {
         };
         if word.as_encoded_bytes().contains(&0) {
             return refused("holds a NUL character, which no program can be given".to_owned());
+        }
+        let begins_with_dash = word.as_encoded_bytes().first() == Some(&b'-');
+        if begins_with_dash && word.len() > 1 && !self.takes_dashes {
+            return refused(
+                "begins with \"-\", so the program might take it for an option; a path can be \
+                 written as \"./-…\", and `end_of_options` in its declaration can allow it"
+                    .to_owned(),
+            );
         }
         if word.len() > MOST_WORD_BYTES {
             return refused(format!(

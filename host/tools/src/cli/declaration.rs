@@ -66,8 +66,7 @@ pub(crate) fn declare(
 fn schema(fields: &mut Fields<'_>, report: &mut Report) -> Schema {
     let mut schema = Schema::default();
     let end_of_options = fields.take("end_of_options");
-    schema.end_of_options =
-        end_of_options.and_then(|field| field.boolean(report)).unwrap_or_default();
+    schema.end_of_options = end_of_options.and_then(|field| field.boolean(report));
     let Some(mut parts) = fields.take("schema").and_then(|field| field.fields(report)) else {
         return schema;
     };

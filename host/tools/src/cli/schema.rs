@@ -12,8 +12,9 @@ pub(crate) struct Schema {
     pub(crate) options: Vec<Argument>,
     /// In the order in which they are given to the program, behind the options.
     pub(crate) positional: Vec<Argument>,
-    /// Whether `--` stands before the positionals.
-    pub(crate) end_of_options: bool,
+    /// Whether `--` stands before the positionals. Where that is not said, a positional that looks like
+    /// an option is refused.
+    pub(crate) end_of_options: Option<bool>,
 }
 
 /// One option or positional.

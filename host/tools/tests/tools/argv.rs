@@ -73,7 +73,8 @@ fn options_come_before_positionals_in_the_order_of_the_schema() -> TestResult {
         (None, json!({"url": true, "user_agent": false}), "curl --user_agent False True"),
         (None, json!({"url": "U", "silent": 1, "location": 0}), "curl -s U"),
         (Some("must"), json!({"url": "U", "user_agent": ""}), "curl --user_agent  U"),
-        (None, json!({"url": "-o/etc/passwd"}), "curl -o/etc/passwd"),
+        (None, json!({"url": "-"}), "curl -"),
+        (None, json!({"url": "U", "user_agent": "-x"}), "curl --user_agent -x U"),
     ] {
         assert_eq!(argv(&curl, recipe, args.clone())?, expected, "{args}");
     }
@@ -122,6 +123,43 @@ recipes: {remove: {preset: {force: true}}}",
     let files = json!({"files": ["-r", "a"]});
     assert_eq!(argv(&rm, Some("remove"), files)?, "rm -f -- -r a");
     assert_eq!(argv(&rm, Some("remove"), json!({}))?, "rm -f");
+    Ok(())
+}
+
+#[test]
+fn a_positional_is_no_option_unless_that_was_asked_for() -> TestResult {
+    let declared = |end_of_options: &str| {
+        tool(&format!(
+            "
+name: head
+{end_of_options}
+schema:
+  positional: [{{name: file, required: true}}, {{name: lines, type: integer}}, {{name: more, type: array}}]
+recipes: {{head: {{}}, quiet: {{preset: {{file: -q}}}}}}"
+        ))
+    };
+    let unsaid = declared("")?;
+    for args in [
+        json!({"file": "-o/etc/passwd"}),
+        json!({"file": "--version"}),
+        json!({"file": "--"}),
+        json!({"file": -5}),
+        json!({"file": "a", "more": ["b", "-c"]}),
+    ] {
+        let error = argv(&unsaid, None, args.clone()).err().map(|error| error.to_string());
+        let error = error.unwrap_or_default();
+        assert!(error.contains("might take it for an option"), "{args}: {error}");
+    }
+    let bytes = Arguments {
+        values: json!({"file": "LW8="}).as_object().cloned().unwrap_or_default(),
+        types: [("/file".to_owned(), ValueType::Bytes)].into(),
+    };
+    assert!(unsaid.argv(None, &bytes).is_err(), "as bytes neither");
+    // What the declaration says itself, numbers that are declared as such, and other dashes stay.
+    assert_eq!(argv(&unsaid, Some("quiet"), json!({"lines": -5}))?, "head -q -5");
+    assert_eq!(argv(&unsaid, None, json!({"file": "a-b", "more": ["./-x"]}))?, "head a-b ./-x");
+    let allowed = declared("end_of_options: false")?;
+    assert_eq!(argv(&allowed, None, json!({"file": "-n5"}))?, "head -n5");
     Ok(())
 }
 
