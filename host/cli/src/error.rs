@@ -1,6 +1,10 @@
 //! What can go wrong before code runs.
 
+use std::io;
+use std::path::PathBuf;
+
 use pcm_runtime_api::ExecutorError;
+use pcm_session::SessionError;
 
 use crate::BackendKind;
 
@@ -23,29 +27,11 @@ pub enum Error {
         /// What was asked for.
         backend: BackendKind,
     },
-    /// Code could not call a tool of that name.
-    #[error(
-        "{name:?} cannot be the name of a tool: it takes words of letters, digits and underscores \
-         that begin with a letter, joined by dots, other than list, search, call_sync and call_async"
-    )]
-    ToolName {
-        /// The name.
-        name: String,
-    },
-    /// Two tools have the same name.
-    #[error("two tools are named {name:?}")]
-    DuplicateTool {
-        /// The name.
-        name: String,
-    },
     /// Tools and a port were given, and both would answer the same calls.
     #[error("a session takes tools or a port, not both: the port answers the calls of tools too")]
     ToolsAndPort,
-    /// An image brings packages of its own, and others were named beside it.
-    #[error("an image brings its packages: build one that has these too")]
-    ImageAndPackages,
-    /// The backend takes no packages or no images.
-    #[error("packages and images are for the wasm backend, not for {backend}")]
+    /// The backend takes no images.
+    #[error("images are for the wasm backend, not for {backend}")]
     OnlyWasm {
         /// What was asked for.
         backend: BackendKind,
@@ -58,6 +44,26 @@ pub enum Error {
     #[cfg(feature = "wasm")]
     #[error(transparent)]
     Image(#[from] pcm_runtime_wasm::EngineError),
+    /// A folder could not be made.
+    #[error("cannot make the folder {}: {source}", .path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A workspace was named, and nothing that outlives the session.
+    #[error("a workspace is a part of a storage: name a base, a folder or Redis")]
+    WorkspaceOfNothing,
+    /// Tools could not be added.
+    #[error(transparent)]
+    Tools(#[from] pcm_tools::ToolsError),
+    /// The storage cannot be used.
+    #[error(transparent)]
+    Storage(#[from] pcm_storage::StorageError),
+    /// The session could not be started, or not do what it was told.
+    #[error(transparent)]
+    Session(#[from] SessionError),
     /// The backend failed.
     #[error(transparent)]
     Executor(#[from] ExecutorError),

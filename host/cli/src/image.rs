@@ -142,7 +142,7 @@ impl ImageBuilder {
         });
         let mut set = None;
         if !requirements.is_empty() {
-            let resolved = packages::resolve(&requirements, &progress).await?;
+            let resolved = packages::resolve(&requirements, &|line| progress.say(line)).await?;
             config.mounts.push(packages::mount(&resolved));
             set = Some(resolved);
         }

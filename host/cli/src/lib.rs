@@ -1,8 +1,9 @@
 //! Python that language models write, run where it can do no harm.
 //!
-//! This is the crate to depend on. It names the backends and joins one of them with the host's
-//! tools; code goes in by [`Session::run`], an [`ExecutionResult`] comes out, and whatever the code
-//! asks for in between arrives at a [`HostPort`].
+//! This is the crate to depend on. It names the backends and joins one of them with a host: tools,
+//! storage, packages, and the layers that decide about calls. Code goes in by
+//! [`run`](pcm_session::Session::run), an [`ExecutionResult`] comes out, and whatever the code asks for
+//! in between arrives at a [`HostPort`].
 //!
 //! ```
 //! use pcm_sandbox::{Session, json};
@@ -33,16 +34,17 @@
 //! tools or storage (those are adapters of the host).
 
 mod backend;
+mod builder;
 mod error;
 #[cfg(feature = "wasm")]
 mod image;
 #[cfg(feature = "wasm")]
 mod packages;
-#[cfg(feature = "wasm")]
+mod places;
 mod progress;
 mod session;
-mod tools;
 
+pub use pcm_middleware as middleware;
 #[cfg(feature = "network")]
 pub use pcm_network::{
     HostRule, NetworkError, NetworkPort, NetworkProfile, NetworkTimes, Resolver, SystemResolver,
@@ -53,17 +55,24 @@ pub use pcm_packages::PackagesError;
 pub use pcm_runtime_api::{
     Capability, ChangeKind, CheckpointId, ErrorKind, EventSink, ExecutionError, ExecutionResult,
     Executor, ExecutorError, FileChange, HostCall, HostError, HostPort, LimitHit, LimitName,
-    Limits, MimeBundle, Mount, MountAccess, Namespace, NoHost, OutputStream, Payload, RunEvent,
-    RunRequest, SandboxConfig, SessionState, Usage, ValueType,
+    Limits, MimeBundle, Mount, MountAccess, MountSource, Namespace, NoHost, OutputStream, Payload,
+    RunEvent, RunRequest, SandboxConfig, SessionState, Usage, ValueType,
 };
 #[cfg(feature = "wasm")]
 pub use pcm_runtime_wasm::{
     EngineError, ExaminedImage, ImageContents, ImageDistribution, Preloaded,
 };
-pub use serde_json::{Value, json};
+pub use pcm_session::{DepsChange, DepsRemoval, Host, SessionError};
+pub use serde_json::{Map, Value, json};
+/// Where workflows, artifacts and packages are kept.
+pub use {pcm_storage as storage, pcm_tools as tools};
 
 pub use crate::backend::BackendKind;
+pub use crate::builder::SessionBuilder;
 pub use crate::error::Error;
 #[cfg(feature = "wasm")]
 pub use crate::image::{BuiltImage, Image, ImageBuilder};
-pub use crate::session::{Session, SessionBuilder};
+#[cfg(feature = "wasm")]
+pub use crate::packages::source as package_source;
+pub use crate::places::{Places, StoragePlace};
+pub use crate::session::Session;

@@ -1,6 +1,6 @@
 //! Packages for the sandbox: resolved on the host, compiled in a sandbox, mounted to be read.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,12 +10,12 @@ use pcm_packages::{
     Store,
 };
 use pcm_runtime_api::{
-    Executor as _, Limits, Mount, MountAccess, NoHost, RunRequest, SandboxConfig,
+    Executor as _, Limits, Mount, MountAccess, NoHost, NoPackages, PackageSource, Progress,
+    RunRequest, SandboxConfig,
 };
 use pcm_runtime_wasm::{WasmEngine, WasmSandbox};
 
 use crate::Error;
-use crate::progress::Progress;
 
 /// Ten thousand files take minutes.
 const LONGEST_COMPILATION: Duration = Duration::from_mins(30);
@@ -30,11 +30,10 @@ pub(crate) fn requirements(specs: &[String]) -> Result<Vec<Requirement>, Error> 
 /// A folder with what is required.
 pub(crate) async fn resolve(
     requirements: &[Requirement],
-    progress: &Progress,
+    progress: &Progress<'_>,
 ) -> Result<PackageSet, Error> {
     let compiler = SandboxedCompiler { engine: crate::backend::wasm_engine().await? };
-    let say = |line: &str| progress.say(line);
-    Ok(Store::open()?.resolve(requirements, &compiler, &say).await?)
+    Ok(Store::open()?.resolve(requirements, &compiler, &progress).await?)
 }
 
 /// Where a sandbox sees a set.
@@ -43,6 +42,30 @@ pub(crate) fn mount(set: &PackageSet) -> Mount {
         host: set.folder.clone().into(),
         guest: PACKAGES_FOLDER.to_owned(),
         access: MountAccess::ReadOnly,
+    }
+}
+
+/// Brings packages from this machine's index to walls that have no network, for embedders who make
+/// an [`Executor`](pcm_runtime_api::Executor) themselves.
+pub fn source() -> Arc<dyn PackageSource> {
+    Arc::new(HostPackages)
+}
+
+/// Brings packages to sessions while they live.
+#[derive(Debug)]
+pub(crate) struct HostPackages;
+
+#[async_trait]
+impl PackageSource for HostPackages {
+    async fn provide(
+        &self,
+        specs: &[String],
+        progress: &Progress<'_>,
+    ) -> Result<PathBuf, NoPackages> {
+        let failed = |error: Error| NoPackages(error.to_string());
+        let requirements = requirements(specs).map_err(failed)?;
+        let set = resolve(&requirements, progress).await.map_err(failed)?;
+        Ok(set.folder)
     }
 }
 

@@ -34,14 +34,16 @@ pub enum PackagesError {
     },
     /// The request can be satisfied, but only with native code.
     #[error(
-        "{requested}: {packages} no pure Python wheel; the wasm backend cannot load native code; \
-         use --backend deno-sandbox, subprocess or container"
+        "{requested}: {packages} no pure Python wheel (there is {wheels}); the wasm backend cannot \
+         load native code; use --backend deno-sandbox, subprocess or container"
     )]
     Native {
         /// What was asked for.
         requested: String,
         /// The packages that are native, with their verb: `numpy has`, `numpy and pandas have`.
         packages: String,
+        /// The wheels that there are of them, for a machine like this one.
+        wheels: String,
     },
     /// The resolver failed for a reason of its own, as an index that does not answer.
     #[error("{requested}: {tool} failed: {output}")]

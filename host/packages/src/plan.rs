@@ -6,7 +6,7 @@
 //! older versions where newer ones are native; asked only once, it would also step back from a
 //! package that needs, say, `MarkupSafe`, to a version from before it did.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -47,7 +47,9 @@ impl Planner<'_> {
                 let native = self.native_for(&lines, &any, extra.as_deref()).await;
                 match have(&native) {
                     Some(packages) => {
-                        Err(PackagesError::Native { requested: lines.join(", "), packages })
+                        let wheels = native.into_values().collect::<Vec<_>>().join(", ");
+                        let requested = lines.join(", ");
+                        Err(PackagesError::Native { requested, packages, wheels })
                     }
                     None => Err(self.error(&lines, NoChoice::Unsatisfiable(output))),
                 }
@@ -120,23 +122,23 @@ impl Planner<'_> {
         Ok(fetched)
     }
 
-    /// The native packages that stand in the way of these requirements.
+    /// The native packages that stand in the way of these requirements, each with its wheel.
     async fn native_for(
         &self,
         lines: &[String],
         any: &[Choice],
         extra: Option<&Path>,
-    ) -> BTreeSet<String> {
-        let native = |choices: &[Choice]| -> BTreeSet<String> {
+    ) -> BTreeMap<String, String> {
+        let native = |choices: &[Choice]| -> BTreeMap<String, String> {
             choices
                 .iter()
                 .filter(|choice| !choice.wheel.is_pure())
-                .map(|choice| choice.wheel.name.clone())
-                .filter(|name| !works_without_native_parts(name))
+                .map(|choice| (choice.wheel.name.clone(), choice.wheel.to_string()))
+                .filter(|(name, _)| !works_without_native_parts(name))
                 .collect()
         };
         // Of several, some may be had: each is asked for by itself.
-        let mut found = BTreeSet::new();
+        let mut found = BTreeMap::new();
         for line in lines.iter().filter(|_| lines.len() > 1) {
             let line = std::slice::from_ref(line);
             if let Err(NoChoice::Unsatisfiable(_)) = self.ask(line, Wheels::Pure, extra).await
@@ -175,8 +177,8 @@ impl Planner<'_> {
 }
 
 /// `numpy has`, `numpy and pandas have`; None for nobody.
-fn have(names: &BTreeSet<String>) -> Option<String> {
-    let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
+fn have(native: &BTreeMap<String, String>) -> Option<String> {
+    let mut names: Vec<&str> = native.keys().map(String::as_str).collect();
     let last = names.pop()?;
     if names.is_empty() {
         return Some(format!("{last} has"));
@@ -200,7 +202,9 @@ mod tests {
 
     #[test]
     fn names_have_their_verb() {
-        let have = |names: &[&str]| have(&names.iter().map(|&name| name.to_owned()).collect());
+        let have = |names: &[&str]| {
+            have(&names.iter().map(|&name| (name.to_owned(), String::new())).collect())
+        };
         assert_eq!(have(&[]), None);
         assert_eq!(have(&["numpy"]).as_deref(), Some("numpy has"));
         assert_eq!(have(&["c", "b", "a"]).as_deref(), Some("a, b and c have"));

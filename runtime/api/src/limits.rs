@@ -180,11 +180,9 @@ impl LimitName {
             Self::Cpu => Some("--cpu"),
             Self::Fuel => Some("--fuel"),
             Self::VfsBytes => Some("--vfs"),
-            Self::ToolCalls
-            | Self::HostCall
-            | Self::Recursion
-            | Self::VfsEntries
-            | Self::VfsDepth => None,
+            Self::ToolCalls => Some("--calls"),
+            Self::HostCall => Some("--call-size"),
+            Self::Recursion | Self::VfsEntries | Self::VfsDepth => None,
         }
     }
 }

@@ -47,12 +47,14 @@ class ToolFunction(HostFunction):
 
 
 class Tools:
-    """`tools`: `list()`, `search(query, limit=10)`, `NAME(**args)`, `NAME.RECIPE(**args)`."""
+    """`tools`: `list()`, `search(query, limit=10)`, `NAME(**args)`, `NAME.RECIPE(**args)`, and
+    `stubs()`, which tells all of them as Python signatures."""
 
     def __init__(self, host: Host) -> None:
         self._host = host
         self.list = HostFunction(host, "tools", "list", _none, as_records)
         self.search = HostFunction(host, "tools", "search", _search, as_records)
+        self.stubs = HostFunction(host, "tools", "stubs", _none)
 
     def __getattr__(self, name: str) -> ToolFunction:
         if name.startswith("_"):
@@ -60,7 +62,7 @@ class Tools:
         return ToolFunction(self._host, name)
 
     def __repr__(self) -> str:
-        return "<tools: list(), search(query), NAME(**args), NAME.RECIPE(**args)>"
+        return "<tools: list(), search(query), stubs(), NAME(**args), NAME.RECIPE(**args)>"
 
 
 class WorkflowFunction(HostFunction):
@@ -132,6 +134,13 @@ class Workflows:
         return "<workflows: list, search, get, create, delete, invoke, NAME(**args)>"
 
 
+def _stored(data: Any) -> Any:
+    """What is kept of an artifact: bytes, text, dicts and lists as they are, else its `str`."""
+    if isinstance(data, (bytearray, memoryview)):
+        return bytes(data)
+    return data if isinstance(data, (bytes, str, dict, list)) else str(data)
+
+
 class Artifacts:
     """`artifacts`: named data that outlives the session."""
 
@@ -139,6 +148,7 @@ class Artifacts:
         def save(
             name: str, data: Any, description: str = "", metadata: dict[str, Any] | None = None
         ) -> dict[str, Any]:
+            data = _stored(data)
             return {"name": name, "data": data, "description": description, "metadata": metadata}
 
         self.save = HostFunction(host, "artifacts", "save", save, as_records)

@@ -31,6 +31,7 @@ class Requests(SessionTest):
                 "call",
                 {"name": "t", "args": {"name": "n", "self": 1}},
             ),
+            ("tools.stubs()", "tools", "stubs", {}),
             ("workflows.list()", "workflows", "list", {}),
             ("workflows.search('q', 2)", "workflows", "search", {"query": "q", "limit": 2}),
             ("workflows.get('w')", "workflows", "get", {"name": "w"}),
@@ -59,6 +60,20 @@ class Requests(SessionTest):
         ):
             self.value_of(source)
             self.assertEqual(self.port.requests[-1], Request(namespace, op, args), source)
+
+    def test_what_is_no_data_is_saved_as_its_text(self) -> None:
+        for source, saved in (
+            ("5", "5"),
+            ("2.5", "2.5"),
+            ("None", "None"),
+            ("(1, 'a')", "(1, 'a')"),
+            ("__import__('datetime').date(2026, 1, 2)", "2026-01-02"),
+            ("bytearray(b'hi')", "aGk="),
+            ("memoryview(b'hi')", "aGk="),
+            ("'text'", "text"),
+        ):
+            self.value_of(f"artifacts.save('a', {source})")
+            self.assertEqual(self.port.requests[-1].args["data"], saved, source)
 
     def test_types_travel_beside_the_arguments(self) -> None:
         self.assertEqual(

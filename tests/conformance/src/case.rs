@@ -9,6 +9,7 @@ use pcm_runtime_api::Limits;
 use serde::Deserialize;
 
 use crate::Expectation;
+use crate::base::HostSetup;
 
 /// One given/when/then case, `[[case]]` in a file.
 #[derive(Debug, Clone, Deserialize)]
@@ -23,6 +24,8 @@ pub struct Case {
     /// The limits of its sessions, where they differ from the defaults.
     #[serde(default)]
     pub limits: CaseLimits,
+    /// What stands behind the port of its sessions, if it is not a [`MemoryHost`](crate::MemoryHost).
+    pub host: Option<HostSetup>,
     /// What is done, in this order.
     #[serde(rename = "step")]
     pub steps: Vec<Step>,

@@ -1,8 +1,9 @@
 //! What a step expects, and the comparison with what came.
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+use std::{fmt, fs};
 
 use anyhow::{Result, ensure};
 use pcm_runtime_api::{
@@ -64,6 +65,10 @@ pub struct Expectation {
     pub max_wall_ms: Option<u64>,
     /// What the run may have used.
     pub usage: UsageBounds,
+    /// By path in the folder of `[case.host]`, all that is in a file.
+    pub files: BTreeMap<String, String>,
+    /// By path in the folder of `[case.host]`, parts of a file.
+    pub file_contains: BTreeMap<String, Vec<String>>,
 }
 
 /// `usage`: bounds of what a run used.
@@ -94,6 +99,8 @@ pub struct Observed {
     pub events: Vec<RunEvent>,
     /// How long it took.
     pub wall: Duration,
+    /// The folder of `[case.host]`, if there is one.
+    pub base: Option<PathBuf>,
 }
 
 /// Something that came otherwise than expected.
@@ -153,6 +160,8 @@ impl Expectation {
             comparison.at_most("max_wall_ms", most, wall);
         }
         self.usage.compare(result, &mut comparison);
+        let base = observed.base.as_deref().unwrap_or(Path::new("."));
+        self.compare_files(base, &mut comparison);
         comparison.0
     }
 
@@ -195,6 +204,19 @@ impl Expectation {
         comparison.contains("repr_contains", &self.repr_contains, repr.unwrap_or_default());
         if let Some(display) = &self.display {
             comparison.equal("display", display, &serde_json::json!(result.display));
+        }
+    }
+
+    fn compare_files(&self, base: &Path, comparison: &mut Comparison) {
+        let read = |path: &String| match fs::read_to_string(base.join(path)) {
+            Ok(text) => text,
+            Err(error) => format!("({error})"),
+        };
+        for (path, expected) in &self.files {
+            comparison.equal("files", &(path, expected), &(path, &read(path)));
+        }
+        for (path, parts) in &self.file_contains {
+            comparison.contains("file_contains", parts, &read(path));
         }
     }
 

@@ -2,7 +2,8 @@
 //!
 //! What lives here: the cases as data (`cases/*.toml`), their model and loading ([`case`]), what a
 //! step expects and how that is compared with a result ([`expect`]), and the one runner that drives
-//! any [`Backend`] through a case ([`runner`]), with a [`MemoryHost`] behind the port.
+//! any [`Backend`] through a case ([`runner`]). Behind the port is a [`MemoryHost`], or, where a case
+//! describes one, a real host over a folder ([`base`]).
 //!
 //! What must never live here: anything that one backend needs. A backend that cannot do what a case
 //! says is excepted in the case itself, with a reason.
@@ -13,6 +14,7 @@
 //! To add a case, copy one. [`case::Case`], [`case::Step`] and [`expect::Expectation`] say which keys
 //! there are; a key that they do not know is an error with its line.
 
+pub mod base;
 pub mod case;
 pub mod expect;
 mod failure;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,9 +12,11 @@ use pcm_runtime_api::{
     ExecutionError, ExecutionResult, Executor, ExecutorError, HostPort, Limits, RunEvent,
     RunRequest, SessionState,
 };
+use pcm_session::Session;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
+use crate::base::Base;
 use crate::case::{Action, Case, Code, Step};
 use crate::expect::Observed;
 use crate::failure::{Failure, Fault};
@@ -28,7 +31,7 @@ pub trait Backend: fmt::Debug + Send + Sync {
     /// Its key, as in a case's `[case.except.KEY]`.
     fn key(&self) -> &'static str;
 
-    /// A new session that has not been started.
+    /// A new session that has not been started. Its packages come from this machine's index.
     async fn open(&self, limits: Limits) -> anyhow::Result<Arc<dyn Executor>>;
 }
 
@@ -49,12 +52,8 @@ pub async fn run_case(backend: &dyn Backend, case: &Case) -> Result<Verdict, Fai
     if let Some(exception) = case.except.get(backend.key()).filter(|exception| exception.skip) {
         return Ok(Verdict::Skipped { reason: exception.reason.clone() });
     }
-    let mut sessions = Sessions {
-        backend,
-        limits: case.limits.limits(),
-        host: Arc::new(MemoryHost::default()),
-        open: BTreeMap::new(),
-    };
+    let (limits, open) = (case.limits.limits(), BTreeMap::new());
+    let mut sessions = Sessions { backend, limits, host: BehindPort::default(), open };
     let outcome = run_steps(&mut sessions, case).await;
     for session in sessions.open.values() {
         session.close().await;
@@ -65,8 +64,14 @@ pub async fn run_case(backend: &dyn Backend, case: &Case) -> Result<Verdict, Fai
 async fn run_steps(sessions: &mut Sessions<'_>, case: &Case) -> Result<(), Failure> {
     for (number, step) in (1..).zip(&case.steps) {
         let failure = |fault| Failure::new(case, number, step, fault);
+        if let (1, Some(setup)) = (number, &case.host) {
+            let base = Base::new(setup).map_err(Fault::Startup).map_err(failure)?;
+            base.try_refused().await.map_err(Fault::Startup).map_err(failure)?;
+            sessions.host = BehindPort::Folder(base);
+        }
         let session = sessions.get(&step.session).await.map_err(Fault::Startup).map_err(failure)?;
-        let observed = take_step(session, step).await.map_err(failure)?;
+        let mut observed = take_step(session, step).await.map_err(failure)?;
+        observed.base = sessions.host.folder();
         let expectation = case.expectation(number, sessions.backend.key()).unwrap_or(&step.expect);
         let mismatches = expectation.compare(&observed);
         if !mismatches.is_empty() {
@@ -81,18 +86,64 @@ async fn run_steps(sessions: &mut Sessions<'_>, case: &Case) -> Result<(), Failu
 struct Sessions<'a> {
     backend: &'a dyn Backend,
     limits: Limits,
-    host: Arc<MemoryHost>,
-    open: BTreeMap<String, Arc<dyn Executor>>,
+    host: BehindPort,
+    open: BTreeMap<String, Opened>,
+}
+
+/// A session of a case. One over a folder has to be kept, or its host ends.
+struct Opened {
+    executor: Arc<dyn Executor>,
+    session: Option<Session>,
+}
+
+impl Opened {
+    async fn close(&self) {
+        match &self.session {
+            Some(session) => session.close().await,
+            None => self.executor.close().await,
+        }
+    }
+}
+
+/// What the sessions of a case share.
+enum BehindPort {
+    Memory(Arc<MemoryHost>),
+    Folder(Base),
+}
+
+impl Default for BehindPort {
+    fn default() -> Self {
+        Self::Memory(Arc::default())
+    }
+}
+
+impl BehindPort {
+    fn folder(&self) -> Option<PathBuf> {
+        match self {
+            Self::Memory(_) => None,
+            Self::Folder(base) => Some(base.path().to_owned()),
+        }
+    }
 }
 
 impl Sessions<'_> {
     async fn get(&mut self, name: &str) -> anyhow::Result<Arc<dyn Executor>> {
         match self.open.entry(name.to_owned()) {
-            Entry::Occupied(session) => Ok(session.get().clone()),
+            Entry::Occupied(session) => Ok(session.get().executor.clone()),
             Entry::Vacant(place) => {
                 let session = self.backend.open(self.limits.clone()).await?;
-                session.start(Arc::clone(&self.host) as Arc<dyn HostPort>).await?;
-                Ok(place.insert(session).clone())
+                let session = match &self.host {
+                    BehindPort::Memory(host) => {
+                        session.start(Arc::clone(host) as Arc<dyn HostPort>).await?;
+                        Opened { executor: session, session: None }
+                    }
+                    BehindPort::Folder(base) => {
+                        let executor = Arc::clone(&session);
+                        let session = Session::start(session, base.host(name).await?).await?;
+                        Opened { executor, session: Some(session) }
+                    }
+                };
+                Ok(place.insert(session).executor.clone())
             }
         }
     }
@@ -116,7 +167,7 @@ async fn take_step(session: Arc<dyn Executor>, step: &Step) -> Result<Observed, 
         interrupt.abort();
     }
     let events = std::mem::take(&mut *heard.lock().unwrap_or_else(PoisonError::into_inner));
-    Ok(Observed { result, events, wall })
+    Ok(Observed { result, events, wall, base: None })
 }
 
 fn request(step: &Step, heard: &Arc<Mutex<Vec<RunEvent>>>) -> RunRequest {
@@ -235,6 +286,7 @@ mod tests {
             spec: None,
             about: "a".to_owned(),
             limits: CaseLimits::default(),
+            host: None,
             steps: steps.into_values().next().unwrap(),
             except: BTreeMap::new(),
             file: "cases/topic.toml".into(),

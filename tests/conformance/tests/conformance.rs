@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use async_trait::async_trait;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use pcm_conformance::{Backend, Case, Verdict, load_cases, run_case};
-use pcm_runtime_api::{Executor, Limits};
+use pcm_runtime_api::{Executor, Limits, SandboxConfig};
 use pcm_runtime_wasm::{WasmEngine, WasmSandbox};
 use tokio::runtime::{Builder, Runtime};
 
@@ -79,7 +79,9 @@ impl Backend for Wasm {
     }
 
     async fn open(&self, limits: Limits) -> Result<Arc<dyn Executor>> {
-        Ok(Arc::new(WasmSandbox::new(self.0.clone(), limits)))
+        let packages = Some(pcm_sandbox::package_source());
+        let config = SandboxConfig { limits, packages, ..SandboxConfig::default() };
+        Ok(Arc::new(WasmSandbox::new(self.0.clone(), config)))
     }
 }
 

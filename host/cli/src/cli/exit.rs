@@ -60,6 +60,11 @@ impl Failure {
         Self { code: USAGE, message: message.into() }
     }
 
+    /// What was to be done was tried, and failed.
+    pub(crate) fn failed(message: impl Into<String>) -> Self {
+        Self { code: CODE_FAILED, message: message.into() }
+    }
+
     /// No sandbox.
     pub(crate) fn startup(message: impl Into<String>) -> Self {
         Self { code: NO_BACKEND, message: message.into() }

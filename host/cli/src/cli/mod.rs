@@ -3,8 +3,14 @@
 //! Arguments come in through clap, code runs in a [`pcm_sandbox::Session`], and everything that is
 //! written goes through [`output`]. What a run means for the shell is in [`exit`].
 
+mod approve;
+mod arguments;
+mod artifacts;
+mod audit;
+mod deps;
 mod doctor;
 mod exit;
+mod host;
 #[cfg(feature = "wasm")]
 mod image;
 mod indexes;
@@ -16,13 +22,17 @@ mod network;
 mod output;
 #[cfg(feature = "wasm")]
 mod packages;
+mod policy;
 mod printer;
 #[cfg(feature = "wasm")]
 mod progress;
 mod run;
 mod session;
 mod source;
+mod store;
 mod table;
+mod tools;
+mod workflows;
 
 use std::process::ExitCode;
 
@@ -50,6 +60,13 @@ enum Command {
     Run(Box<run::RunArgs>),
     #[cfg(feature = "wasm")]
     Image(image::ImageArgs),
+    Tools(tools::ToolsArgs),
+    Workflows(workflows::WorkflowsArgs),
+    Artifacts(artifacts::ArtifactsArgs),
+    Deps(deps::DepsArgs),
+    Store(store::StoreArgs),
+    Policy(policy::PolicyCommand),
+    Audit(audit::AuditArgs),
     Doctor(doctor::DoctorArgs),
     Limits(limits::LimitsArgs),
 }
@@ -60,6 +77,13 @@ pub(crate) fn main() -> ExitCode {
         Command::Run(args) => run::main(*args),
         #[cfg(feature = "wasm")]
         Command::Image(args) => image::main(args),
+        Command::Tools(args) => tools::main(args),
+        Command::Workflows(args) => workflows::main(args),
+        Command::Artifacts(args) => artifacts::main(args),
+        Command::Deps(args) => deps::main(args),
+        Command::Store(args) => store::main(args),
+        Command::Policy(args) => policy::main(args),
+        Command::Audit(args) => audit::main(args),
         Command::Doctor(args) => doctor::main(&args),
         Command::Limits(args) => Ok(limits::main(&args)),
     };

@@ -16,6 +16,18 @@ pub(crate) struct PackageArgs {
     #[arg(long, value_name = "SPEC", conflicts_with = "image")]
     dep: Vec<String>,
 
+    /// The same for the lines of a file
+    #[arg(long, value_name = "FILE", conflicts_with = "image")]
+    requirements: Vec<PathBuf>,
+
+    /// Install also the packages that earlier sessions over the same storage have added
+    #[arg(long)]
+    sync_deps: bool,
+
+    /// Refuse packages that the code wants to add or remove
+    #[arg(long)]
+    no_runtime_deps: bool,
+
     /// Begin as this image, with its packages imported; `pcm-sandbox image build` makes one
     #[arg(long, value_name = "FILE")]
     image: Option<PathBuf>,
@@ -28,7 +40,16 @@ pub(crate) struct PackageArgs {
 impl PackageArgs {
     /// Adds what the arguments say.
     pub(crate) async fn add_to(&self, builder: SessionBuilder) -> Result<SessionBuilder, Failure> {
-        let builder = builder.packages(&self.dep);
+        let mut builder = builder.packages(&self.dep);
+        for file in &self.requirements {
+            builder = builder.requirements(file);
+        }
+        if self.sync_deps {
+            builder = builder.sync_deps_on_start();
+        }
+        if self.no_runtime_deps {
+            builder = builder.without_runtime_deps();
+        }
         let Some(file) = &self.image else { return Ok(builder) };
         let key = key::existing(Signs::Images, self.image_key.as_deref())?;
         let key = key.ok_or_else(|| {

@@ -9,10 +9,12 @@ use pcm_sandbox::{
 };
 
 use super::exit::{self, Failure};
+use super::host::{self, HostArgs};
 use super::interrupt::Interrupts;
 use super::network::NetworkArgs;
 #[cfg(feature = "wasm")]
 use super::packages::PackageArgs;
+use super::policy::PolicyArgs;
 use super::printer::{Format, Printer};
 #[cfg(feature = "wasm")]
 use super::progress::Waiting;
@@ -21,8 +23,8 @@ use super::source::SourceArgs;
 
 /// Run Python code in a sandbox and show what it prints and the value of its last expression
 ///
-/// Behind the default backend the code reaches no process of this machine, and no file and no
-/// network but what --mount and --network open.
+/// Behind the default backend the code reaches nothing of this machine but what is opened to it: tools
+/// and storage (--base), folders (--mount), hosts (--network). --policy says which calls may be made.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{}", exit::HELP))]
 pub(crate) struct RunArgs {
@@ -52,6 +54,12 @@ pub(crate) struct RunArgs {
     packages: PackageArgs,
 
     #[command(flatten)]
+    host: HostArgs,
+
+    #[command(flatten)]
+    policy: PolicyArgs,
+
+    #[command(flatten)]
     network: NetworkArgs,
 }
 
@@ -63,6 +71,7 @@ Examples:
   pcm-sandbox run script.py --mount ./data:/data --get /work/report.html
   pcm-sandbox run script.py --network 'api.example.org,*.example.com'
   pcm-sandbox run -c 'x = 40' --save session && pcm-sandbox run --load session -c 'x + 2'
+  pcm-sandbox run --base ./agent -c 'tools.curl.get(url=\"https://example.org\")'
   pcm-sandbox run --dep jinja2 -c 'import jinja2; jinja2.Template(\"{{ 6 * 7 }}\").render()'
   generate-code | pcm-sandbox run --json
 
@@ -70,10 +79,13 @@ Examples:
 
 /// Runs what the arguments name. The exit code is that of the last code that ran.
 pub(crate) fn main(args: RunArgs) -> Result<ExitCode, Failure> {
-    let (backend, limits) = (args.backend, args.limits.limits());
+    let backend = args.backend;
+    let limits = args.policy.limits(args.limits.limits(), args.limits.has_timeout());
     let format = if args.json { Format::Json } else { args.format };
     let codes = args.source.read()?;
-    let builder = args.session.builder(backend, limits.clone()).network(args.network.profile()?);
+    let builder = args.session.builder(backend, limits.clone());
+    let builder = builder.places(args.host.places()?).network(args.network.profile()?);
+    let builder = args.policy.add_to(builder)?;
     let runtime = super::runtime()?;
     let printer = Printer::start(format);
     let code = runtime.block_on(async {
@@ -81,10 +93,16 @@ pub(crate) fn main(args: RunArgs) -> Result<ExitCode, Failure> {
         let builder = args.packages.add_to(builder).await?;
         match start(builder).await {
             Ok((session, interrupts)) => {
-                args.session.before(&session).await?;
-                let code = run_all(codes, &session, &interrupts, &printer).await;
-                args.session.after(&session, &limits).await?;
-                Ok(code)
+                host::tell(session.tool_problems());
+                let work = async {
+                    args.session.before(&session).await?;
+                    let code = run_all(codes, &session, &interrupts, &printer).await;
+                    args.session.after(&session, &limits).await?;
+                    Ok(code)
+                };
+                let code = work.await;
+                session.close().await;
+                code
             }
             Err(error) => {
                 let result = ExecutionResult::failed(backend.key(), error, SessionState::Lost);
@@ -110,7 +128,10 @@ async fn start(builder: SessionBuilder) -> Result<(Session, Interrupts), Executi
 #[cfg(feature = "wasm")]
 async fn start_session(builder: SessionBuilder) -> Result<Session, Error> {
     let waiting = Waiting::default();
-    waiting.during(builder.on_progress(waiting.listener()).start()).await
+    let session = waiting.during(builder.on_progress(waiting.listener()).start()).await;
+    // Packages that the code adds are told of at once: nobody else would say what takes so long.
+    waiting.tell_all();
+    session
 }
 
 #[cfg(not(feature = "wasm"))]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use pcm_sandbox::{BackendKind, Error, Limits, Mount, MountAccess, Session, SessionBuilder};
+use pcm_sandbox::{BackendKind, Limits, Mount, MountAccess, Session, SessionBuilder, SessionError};
 
 use super::exit::Failure;
 use super::key::{self, Signs};
@@ -32,6 +32,14 @@ pub(crate) struct LimitArgs {
     /// How much output each code may write before the rest is dropped
     #[arg(long, value_name = "SIZE", value_parser = size)]
     output_limit: Option<u64>,
+
+    /// How many calls to the host each code may make
+    #[arg(long, value_name = "COUNT", value_parser = count)]
+    calls: Option<u64>,
+
+    /// How long one request, reply or value may be that crosses the wall
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    call_size: Option<u64>,
 
     /// How much the files of the session may hold together
     #[arg(long, value_name = "SIZE", value_parser = size)]
@@ -85,6 +93,11 @@ struct Transfer {
 }
 
 impl LimitArgs {
+    /// Whether the arguments say how long a code may take.
+    pub(crate) fn has_timeout(&self) -> bool {
+        self.timeout.is_some()
+    }
+
     /// What holds where the arguments say nothing is the default.
     pub(crate) fn limits(&self) -> Limits {
         let default = Limits::default();
@@ -94,6 +107,8 @@ impl LimitArgs {
             fuel: self.fuel.or(default.fuel),
             memory_bytes: self.memory.unwrap_or(default.memory_bytes),
             output_bytes: self.output_limit.unwrap_or(default.output_bytes),
+            tool_calls: self.calls.unwrap_or(default.tool_calls),
+            host_call_bytes: self.call_size.unwrap_or(default.host_call_bytes),
             vfs_bytes: self.vfs.unwrap_or(default.vfs_bytes),
             ..default
         }
@@ -161,11 +176,11 @@ fn write(file: &Path, content: &[u8]) -> Result<(), Failure> {
         .map_err(|error| Failure::usage(format!("cannot write {}: {error}", file.display())))
 }
 
-fn failed(file: &Path, error: &Error) -> Failure {
+fn failed(file: &Path, error: &SessionError) -> Failure {
     Failure::usage(format!("{}: {error}", file.display()))
 }
 
-fn refused(error: &Error) -> Failure {
+fn refused(error: &SessionError) -> Failure {
     Failure::usage(error.to_string())
 }
 

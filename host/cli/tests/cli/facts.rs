@@ -33,7 +33,7 @@ fn limits_are_listed() -> TestResult {
     assert_eq!(limits[3]["default"], "256 MiB");
     assert_eq!(limits[3]["flag"], "--memory");
     assert_eq!(limits[3]["field"], "memory_bytes");
-    assert_eq!(limits[5]["flag"], Value::Null);
+    assert_eq!(limits[7]["flag"], Value::Null);
     let text = pcm(&["limits"])?.stdout;
     for name in names {
         assert!(text.lines().any(|line| line.starts_with(name)), "{name} in {text}");

@@ -145,8 +145,9 @@ async fn what_is_native_is_named_and_nothing_else() -> TestResult {
         for request in [&["fast"][..], &["frame", "plain", "model"]] {
             let message = message(world.resolve(request).await);
             assert!(message.starts_with(&request_sorted(request)), "{message}");
-            let why = "fast has no pure Python wheel; the wasm backend cannot load native code; \
-                       use --backend deno-sandbox, subprocess or container";
+            let why = "fast has no pure Python wheel (there is \
+                       fast-1-cp313-cp313-manylinux2014_x86_64.whl); the wasm backend cannot load \
+                       native code; use --backend deno-sandbox, subprocess or container";
             assert!(message.ends_with(&format!(": {why}")), "{message}");
         }
         Ok(())

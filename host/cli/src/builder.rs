@@ -1,0 +1,387 @@
+//! What a session shall be like.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pcm_middleware::{ActivePolicy, AuditLog, Layer};
+#[cfg(feature = "network")]
+use pcm_network::{NetworkPort, NetworkProfile, WithNetwork};
+use pcm_runtime_api::{Executor, HostError, HostPort, Limits, Mount, SandboxConfig};
+#[cfg(feature = "wasm")]
+use pcm_runtime_wasm::WasmSandbox;
+use pcm_session::Host;
+use pcm_storage::Storage;
+use pcm_tools::{Adapter, Function, Functions, Problem};
+use serde_json::Value;
+
+use crate::places::{Places, StoragePlace};
+use crate::progress::Progress;
+use crate::{BackendKind, Error, Session};
+#[cfg(feature = "wasm")]
+use crate::{Image, packages};
+
+/// What a session shall be like. Made by [`Session::builder`].
+#[derive(Debug, Default)]
+#[must_use = "nothing happens before `start`"]
+pub struct SessionBuilder {
+    backend: BackendKind,
+    config: SandboxConfig,
+    timeout: Option<Duration>,
+    functions: Vec<Function>,
+    adapters: Vec<Arc<dyn Adapter>>,
+    places: Places,
+    storage: Option<Arc<dyn Storage>>,
+    stored_bytes: Option<u64>,
+    layers: Vec<Arc<dyn Layer>>,
+    audit: Option<AuditLog>,
+    packages: Vec<String>,
+    no_runtime_deps: bool,
+    sync_deps_on_start: bool,
+    port: Option<Arc<dyn HostPort>>,
+    progress: Progress,
+    #[cfg(feature = "wasm")]
+    image: Option<Image>,
+    #[cfg(feature = "network")]
+    network: Option<NetworkProfile>,
+}
+
+/// The wall and what it holds.
+impl SessionBuilder {
+    /// Runs the code behind this wall.
+    pub fn backend(mut self, backend: BackendKind) -> Self {
+        self.backend = backend;
+        self
+    }
+
+    /// Bounds every run that does not bring limits of its own.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.config.limits = limits;
+        self
+    }
+
+    /// The longest that a run may take, in place of what the limits say.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// The fuel of all runs together; [`add_fuel`](pcm_session::Session::add_fuel) refills it. See
+    /// [`Limits::fuel`] for that of one run.
+    pub fn fuel(mut self, fuel: u64) -> Self {
+        self.config.fuel = Some(fuel);
+        self
+    }
+
+    /// The same program gives the same bytes and uses the same fuel, wherever and whenever it runs:
+    /// clocks and random numbers are made up, the same each time.
+    pub fn deterministic(mut self) -> Self {
+        self.config.deterministic = true;
+        self
+    }
+
+    /// A run that has to be stopped the hard way leaves variables and files as it found them, in
+    /// place of a fresh sandbox. Costs a checkpoint before every run.
+    pub fn rollback(mut self) -> Self {
+        self.config.rollback = true;
+        self
+    }
+
+    /// Shows a folder of the host to the sandbox.
+    pub fn mount(mut self, mount: Mount) -> Self {
+        self.config.mounts.push(mount);
+        self
+    }
+
+    /// Begins as this image: with its packages, which are imported already.
+    #[cfg(feature = "wasm")]
+    pub fn image(mut self, image: &Image) -> Self {
+        self.image = Some(image.clone());
+        self
+    }
+
+    /// Hears what is being done: every step before the session starts, and later of packages that
+    /// are added, that may take a second.
+    pub fn on_progress(mut self, hears: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        self.progress = Progress::new(hears);
+        self
+    }
+}
+
+/// What the code reaches.
+impl SessionBuilder {
+    /// Takes everything from these places, but for what is named besides.
+    pub fn places(mut self, places: Places) -> Self {
+        self.places = places;
+        self
+    }
+
+    /// Works over a folder, which is made if it is missing: tools come from its `tools`, workflows
+    /// are kept in its `workflows`, artifacts in its `artifacts`, and packages are those of its
+    /// `requirements.txt` and of `deps`.
+    pub fn base(mut self, base: impl Into<PathBuf>) -> Self {
+        self.places.base = Some(base.into());
+        self
+    }
+
+    /// Takes the tools from the YAML files of a folder, in place of those of the base.
+    pub fn tools(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.places.tools = Some(folder.into());
+        self
+    }
+
+    /// Adds tools of any kind.
+    pub fn adapter(mut self, adapter: Arc<dyn Adapter>) -> Self {
+        self.adapters.push(adapter);
+        self
+    }
+
+    /// Lets code call `tools.<name>(key=value)`; a dot in the name makes a group.
+    ///
+    /// The closure gets the keyword arguments as a JSON object; what JSON cannot say arrives as a string (`bytes` as
+    /// base64). The model that wrote the code chose them: check them, or declare them with a
+    /// [`function`](Self::function). An error is raised in the sandbox as `ToolError` with the
+    /// message as it is, so it must tell no secret.
+    pub fn tool<Call, Reply>(
+        self,
+        name: impl Into<String>,
+        description: impl Into<String>,
+        call: Call,
+    ) -> Self
+    where
+        Call: Fn(Value) -> Reply + Send + Sync + 'static,
+        Reply: Future<Output = Result<Value, HostError>> + Send + 'static,
+    {
+        self.function(Function::new(name, description, call))
+    }
+
+    /// The same with more said about it: the parameters, for the model and to be checked; tags.
+    pub fn function(mut self, function: Function) -> Self {
+        self.functions.push(function);
+        self
+    }
+
+    /// Keeps workflows, artifacts and packages here, in place of the base.
+    pub fn storage(mut self, storage: Arc<dyn Storage>) -> Self {
+        self.storage = Some(storage);
+        self
+    }
+
+    /// The same, by its place.
+    pub fn storage_at(mut self, place: StoragePlace) -> Self {
+        self.places.storage = Some(place);
+        self
+    }
+
+    /// How many bytes the code may store, in artifacts and workflows together; 1 GiB unless told
+    /// otherwise.
+    pub fn stored_bytes(mut self, bytes: u64) -> Self {
+        self.stored_bytes = Some(bytes);
+        self
+    }
+
+    /// Shares workflows and artifacts with the sessions of this workspace, and with no others.
+    pub fn workspace(mut self, workspace: impl Into<String>) -> Self {
+        self.places.workspace = Some(workspace.into());
+        self
+    }
+
+    /// Lets code import these packages, given as `pydantic`, `jinja2>=3`, and what they require.
+    ///
+    /// They are resolved and fetched when the session starts, by this machine's `uv` or `pip`, and
+    /// kept for the next time. On the wasm backend pure Python only: the sandbox loads no native
+    /// code. An [`Image`](crate::Image) has them imported.
+    ///
+    /// ```no_run
+    /// use pcm_sandbox::{Session, json};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), pcm_sandbox::Error> {
+    /// let session = Session::builder().packages(["tabulate"]).start().await?;
+    /// let result = session.run("import tabulate; tabulate.tabulate([[1]], tablefmt='plain')").await;
+    /// assert_eq!(result.value, json!("1"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn packages<Spec: Into<String>>(mut self, specs: impl IntoIterator<Item = Spec>) -> Self {
+        self.packages.extend(specs.into_iter().map(Into::into));
+        self
+    }
+
+    /// The same for the lines of a file. Empty lines and those that begin with `#` do not count.
+    pub fn requirements(mut self, file: impl Into<PathBuf>) -> Self {
+        self.places.requirements.push(file.into());
+        self
+    }
+
+    /// Refuses packages that code in the sandbox wants to add or remove.
+    pub fn without_runtime_deps(mut self) -> Self {
+        self.no_runtime_deps = true;
+        self
+    }
+
+    /// Installs when the session starts also the packages that earlier sessions added.
+    pub fn sync_deps_on_start(mut self) -> Self {
+        self.sync_deps_on_start = true;
+        self
+    }
+
+    /// Adds a layer that every call of the sandbox passes, inside of those that were added before.
+    pub fn layer(mut self, layer: Arc<dyn Layer>) -> Self {
+        self.layers.push(layer);
+        self
+    }
+
+    /// Adds the layers of a policy, and writes to its log when the session starts and ends.
+    pub fn policy(self, policy: &ActivePolicy) -> Self {
+        self.policy_with(policy, Vec::new())
+    }
+
+    /// The same, with layers that may rewrite calls before the policy sees them.
+    pub fn policy_with(mut self, policy: &ActivePolicy, own: Vec<Arc<dyn Layer>>) -> Self {
+        self.audit = policy.audit().cloned();
+        self.layers.extend(policy.layers_with(own));
+        self
+    }
+
+    /// Answers all calls of the sandbox, in place of tools, storage and packages.
+    pub fn port(mut self, port: Arc<dyn HostPort>) -> Self {
+        self.port = Some(port);
+        self
+    }
+
+    /// Lets `urllib.request` and `http.client` reach what the profile says. Without this a session
+    /// has no network, unless its [`port`](Self::port) answers the namespace `network` itself. What
+    /// the profile cannot say (times, names, certificates) a [`NetworkPort`] can: see
+    /// [`WithNetwork`].
+    ///
+    /// ```
+    /// use pcm_sandbox::{NetworkProfile, Session};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let rules = vec!["https://api.example.org".parse()?];
+    /// let session = Session::builder().network(NetworkProfile::Allow(rules)).start().await?;
+    /// # let code = "import urllib.request; urllib.request.urlopen('http://localhost/')";
+    /// # let error = session.run(code).await.error;
+    /// # assert_eq!(error.map(|error| error.error_type).as_deref(), Some("URLError"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "network")]
+    pub fn network(mut self, profile: NetworkProfile) -> Self {
+        self.network = Some(profile);
+        self
+    }
+}
+
+/// The way in.
+impl SessionBuilder {
+    /// Starts the sandbox.
+    pub async fn start(mut self) -> Result<Session, Error> {
+        self.config.limits.timeout = self.timeout.or(self.config.limits.timeout);
+        let (host, problems) = self.host().await?;
+        let backend = self.backend;
+        let executor = self.executor().await?;
+        Ok(Session::new(pcm_session::Session::start(executor, host).await?, backend, problems))
+    }
+
+    async fn host(&mut self) -> Result<(Host, Vec<Problem>), Error> {
+        let has_tools = !(self.functions.is_empty() && self.adapters.is_empty());
+        if self.port.is_some() && (has_tools || self.places.has_tools()) {
+            return Err(Error::ToolsAndPort);
+        }
+        self.places.create()?;
+        let (registry, problems) = self.places.load_tools().await?;
+        if !self.functions.is_empty() {
+            let mut functions = Functions::new();
+            for function in self.functions.drain(..) {
+                functions.add(function)?;
+            }
+            registry.add(Arc::new(functions))?;
+        }
+        for adapter in self.adapters.drain(..) {
+            registry.add(adapter)?;
+        }
+        let storage = match self.storage.take() {
+            Some(storage) => storage,
+            None => self.places.open_storage()?,
+        };
+        let progress = self.progress.clone();
+        let mut host = Host::new()
+            .own_tools(registry)
+            .storage(storage)
+            .layers(std::mem::take(&mut self.layers))
+            .requires(self.places.read_requirements()?)
+            .requires(std::mem::take(&mut self.packages))
+            .on_progress(move |line| progress.say(line));
+        if let Some(bytes) = self.stored_bytes {
+            host = host.stored_bytes(bytes);
+        }
+        if let Some(log) = self.audit.take() {
+            host = host.audit(log);
+        }
+        if self.no_runtime_deps {
+            host = host.without_runtime_deps();
+        }
+        if self.sync_deps_on_start {
+            host = host.sync_deps_on_start();
+        }
+        #[cfg(feature = "network")]
+        if let Some(profile) = self.profile() {
+            let most = self.config.limits.host_call_bytes;
+            host = host.wrapped(move |port| {
+                let network = NetworkPort::new(profile.clone()).call_bytes(most);
+                Arc::new(WithNetwork::new(network, port))
+            });
+        }
+        Ok((if let Some(port) = self.port.take() { host.port(port) } else { host }, problems))
+    }
+
+    #[cfg(feature = "network")]
+    fn profile(&mut self) -> Option<NetworkProfile> {
+        match self.network.take() {
+            // Who asks for the network is told how to get it.
+            None if self.port.is_none() => Some(NetworkProfile::None),
+            profile => profile,
+        }
+    }
+
+    #[cfg(feature = "wasm")]
+    async fn executor(self) -> Result<Arc<dyn Executor>, Error> {
+        let Self { backend, mut config, image, .. } = self;
+        config.packages = Some(packages::source());
+        match image {
+            Some(_) if backend != BackendKind::Wasm => Err(Error::OnlyWasm { backend }),
+            Some(image) => Ok(Arc::new(WasmSandbox::new(image.engine(), config))),
+            None => backend.executor(config).await,
+        }
+    }
+
+    #[cfg(not(feature = "wasm"))]
+    async fn executor(self) -> Result<Arc<dyn Executor>, Error> {
+        self.backend.executor(self.config).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pcm_runtime_api::NoHost;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn tools_and_a_port_exclude_each_other() {
+        let builder = Session::builder()
+            .tool("echo", "Gives back what it gets", |args| async move { Ok(args) })
+            .port(Arc::new(NoHost));
+        assert!(matches!(builder.start().await, Err(Error::ToolsAndPort)));
+    }
+
+    #[tokio::test]
+    async fn a_workspace_needs_a_storage_that_stays() {
+        let builder = Session::builder().workspace("one");
+        assert!(matches!(builder.start().await, Err(Error::WorkspaceOfNothing)));
+    }
+}
