@@ -101,6 +101,9 @@ impl BackendKind {
 /// other tasks wait for.
 #[cfg(feature = "wasm")]
 pub(crate) async fn wasm_engine() -> Result<WasmEngine, Error> {
+    if let Some(engine) = WasmEngine::shared_already() {
+        return Ok(engine);
+    }
     let failed = |reason: String| ExecutorError::Startup { backend: "wasm", reason };
     let engine = tokio::task::spawn_blocking(WasmEngine::shared)
         .await

@@ -33,6 +33,7 @@ pub struct SessionBuilder {
     adapters: Vec<Arc<dyn Adapter>>,
     places: Places,
     storage: Option<Arc<dyn Storage>>,
+    stored_bytes: Option<u64>,
     layers: Vec<Arc<dyn Layer>>,
     audit: Option<AuditLog>,
     packages: Vec<String>,
@@ -173,6 +174,13 @@ impl SessionBuilder {
         self
     }
 
+    /// How many bytes the code may store, in artifacts and workflows together; 1 GiB unless told
+    /// otherwise.
+    pub fn stored_bytes(mut self, bytes: u64) -> Self {
+        self.stored_bytes = Some(bytes);
+        self
+    }
+
     /// Shares workflows and artifacts with the sessions of this workspace, and with no others.
     pub fn workspace(mut self, workspace: impl Into<String>) -> Self {
         self.places.workspace = Some(workspace.into());
@@ -291,10 +299,10 @@ impl SessionBuilder {
             for function in self.functions.drain(..) {
                 functions.add(function)?;
             }
-            registry.add(Arc::new(functions)).await?;
+            registry.add(Arc::new(functions))?;
         }
         for adapter in self.adapters.drain(..) {
-            registry.add(adapter).await?;
+            registry.add(adapter)?;
         }
         let storage = match self.storage.take() {
             Some(storage) => storage,
@@ -308,6 +316,9 @@ impl SessionBuilder {
             .requires(self.places.read_requirements()?)
             .requires(std::mem::take(&mut self.packages))
             .on_progress(move |line| progress.say(line));
+        if let Some(bytes) = self.stored_bytes {
+            host = host.stored_bytes(bytes);
+        }
         if let Some(log) = self.audit.take() {
             host = host.audit(log);
         }

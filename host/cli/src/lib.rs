@@ -1,8 +1,9 @@
 //! Python that language models write, run where it can do no harm.
 //!
-//! This is the crate to depend on. It names the backends and joins one of them with the host's
-//! tools; code goes in by [`Session::run`], an [`ExecutionResult`] comes out, and whatever the code
-//! asks for in between arrives at a [`HostPort`].
+//! This is the crate to depend on. It names the backends and joins one of them with a host: tools,
+//! storage, packages, and the layers that decide about calls. Code goes in by
+//! [`run`](pcm_session::Session::run), an [`ExecutionResult`] comes out, and whatever the code asks for
+//! in between arrives at a [`HostPort`].
 //!
 //! ```
 //! use pcm_sandbox::{Session, json};

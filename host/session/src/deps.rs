@@ -1,6 +1,7 @@
 //! The packages of a session: what it begins with, what was added, and who installs them.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use pcm_runtime_api::{DepsReport, Executor, ExecutorError, FailedDep, HostError, package_name};
@@ -57,9 +58,14 @@ pub(crate) struct Deps {
     /// What the session began with, by name.
     configured: Mutex<BTreeMap<String, String>>,
     allow_runtime: bool,
+    /// How often packages were added, or tried to be.
+    added: AtomicU64,
     progress: Progress,
     executor: OnceLock<Weak<dyn Executor>>,
 }
+
+/// Every package is fetched and kept, for a week at least: many would fill the disk.
+const MOST_ADDED: u64 = 100;
 
 impl Deps {
     pub(crate) fn new(
@@ -70,7 +76,8 @@ impl Deps {
     ) -> Self {
         let configured = configured.iter().map(|spec| (package_name(spec), spec.clone())).collect();
         let (configured, executor) = (Mutex::new(configured), OnceLock::new());
-        Self { storage, configured, allow_runtime, progress, executor }
+        let added = AtomicU64::new(0);
+        Self { storage, configured, allow_runtime, added, progress, executor }
     }
 
     /// Names the one who installs. Before that nothing can be installed.
@@ -100,6 +107,13 @@ impl Deps {
     /// Installs a package, and remembers it if that went well.
     pub(crate) async fn add(&self, spec: &str) -> Result<DepsChange, HostError> {
         let spec: DepSpec = spec.parse().map_err(refused)?;
+        if self.added.fetch_add(1, Ordering::Relaxed) >= MOST_ADDED {
+            let message = format!(
+                "{MOST_ADDED} packages were added in this session already; the host can configure more \
+                 before a session starts"
+            );
+            return Err(HostError::new("LimitExceeded", message));
+        }
         let change = self.install(&[spec.to_string()]).await?;
         if change.failed.is_empty() {
             let name = package_name(spec.name());

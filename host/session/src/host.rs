@@ -9,6 +9,7 @@ use pcm_runtime_api::{HostPort, Progress as Heard};
 use pcm_storage::{MemoryStorage, Storage};
 use pcm_tools::Registry;
 
+use crate::budget::{self, Budget};
 use crate::deps::Deps;
 use crate::entrance::Entrance;
 use crate::namespaces::Namespaces;
@@ -40,6 +41,7 @@ pub struct Host {
     allow_runtime_deps: bool,
     sync_deps_on_start: bool,
     progress: Progress,
+    stored_bytes: u64,
     /// How many open sessions the tools end with, if they do.
     holders: Option<Arc<AtomicUsize>>,
 }
@@ -58,6 +60,7 @@ impl Host {
             allow_runtime_deps: true,
             sync_deps_on_start: false,
             progress: Progress::default(),
+            stored_bytes: budget::USUAL_BYTES,
             holders: None,
         }
     }
@@ -78,6 +81,13 @@ impl Host {
     /// Keeps workflows, artifacts and the list of packages here.
     pub fn storage(mut self, storage: Arc<dyn Storage>) -> Self {
         self.storage = storage;
+        self
+    }
+
+    /// How many bytes the code of one session may store, in artifacts and workflows together; 1 GiB
+    /// unless told otherwise. The program's own calls are not counted.
+    pub fn stored_bytes(mut self, bytes: u64) -> Self {
+        self.stored_bytes = bytes;
         self
     }
 
@@ -147,6 +157,7 @@ impl Host {
             tools: Arc::clone(&tools),
             storage: Arc::clone(&storage),
             deps: Arc::clone(&deps),
+            budget: Budget::new(self.stored_bytes),
         };
         let port = self.port.unwrap_or_else(|| Arc::new(namespaces));
         let port = match &self.wrapping {

@@ -9,6 +9,7 @@
 //! What must never live here: a wall, a way to run a tool, a format of a store.
 
 mod arguments;
+mod budget;
 mod deps;
 mod entrance;
 mod error;

@@ -135,16 +135,22 @@ impl fmt::Display for Allocation {
     }
 }
 
+static SHARED: OnceLock<WasmEngine> = OnceLock::new();
+
 impl WasmEngine {
     /// The engine of this process; the first caller makes it.
     pub fn shared() -> Result<Self, EngineError> {
-        static SHARED: OnceLock<WasmEngine> = OnceLock::new();
-        if let Some(engine) = SHARED.get() {
-            return Ok(engine.clone());
+        if let Some(engine) = Self::shared_already() {
+            return Ok(engine);
         }
         // Two first callers may both make one; the second is dropped.
         let engine = Self::new()?;
         Ok(SHARED.get_or_init(|| engine).clone())
+    }
+
+    /// The engine of this process, if somebody has made it: then nobody has to wait for it.
+    pub fn shared_already() -> Option<Self> {
+        SHARED.get().cloned()
     }
 
     /// Another engine.

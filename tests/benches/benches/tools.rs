@@ -4,6 +4,7 @@
 #![expect(clippy::expect_used, clippy::print_stdout, reason = "a program for people")]
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use pcm_benches::machine;
 use pcm_sandbox::middleware::{Action, AuditLayer, AuditLog, Layer, Policy, PolicyLayer, Rule};
@@ -34,6 +35,24 @@ async fn main() {
         }
         session.close().await;
     }
+    fresh_sessions().await;
+}
+
+/// With a registry, a storage, a chain of two layers and a place for packages of its own.
+async fn fresh_sessions() {
+    const SESSIONS: usize = 300;
+    let mut times = Vec::with_capacity(SESSIONS);
+    for _ in 0..SESSIONS {
+        let begin = Instant::now();
+        let session = builder().layer(policy()).start().await.expect("a session starts");
+        let result = session.run("1 + 1").await;
+        times.push(begin.elapsed());
+        assert!(result.is_ok(), "{:?}", result.error);
+        session.close().await;
+    }
+    times.sort();
+    let [p50, p95] = [50, 95].map(|part| times[SESSIONS * part / 100]);
+    println!("\nfrom the builder to the first result: p50 {p50:.1?}, p95 {p95:.1?}");
 }
 
 fn builder() -> SessionBuilder {

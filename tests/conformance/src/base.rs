@@ -36,6 +36,9 @@ pub struct HostSetup {
 pub struct SessionSetup {
     /// The workspace of the session.
     pub workspace: Option<String>,
+    /// Whether there can be no such session. It is tried before the first step.
+    #[serde(default)]
+    pub does_not_start: bool,
 }
 
 /// The folder of a case.
@@ -55,6 +58,16 @@ impl Base {
             fs::write(&file, content).with_context(|| path.clone())?;
         }
         Ok(Self { folder, setup: setup.clone() })
+    }
+
+    /// Tries the sessions that there cannot be.
+    pub(crate) async fn try_refused(&self) -> Result<()> {
+        let refused = self.setup.sessions.iter().filter(|(_, setup)| setup.does_not_start);
+        for (name, setup) in refused {
+            let started = self.host(name).await.is_ok();
+            ensure!(!started, "the session {name} ({:?}) is not refused", setup.workspace);
+        }
+        Ok(())
     }
 
     pub(crate) fn path(&self) -> &Path {

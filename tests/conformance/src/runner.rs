@@ -66,6 +66,7 @@ async fn run_steps(sessions: &mut Sessions<'_>, case: &Case) -> Result<(), Failu
         let failure = |fault| Failure::new(case, number, step, fault);
         if let (1, Some(setup)) = (number, &case.host) {
             let base = Base::new(setup).map_err(Fault::Startup).map_err(failure)?;
+            base.try_refused().await.map_err(Fault::Startup).map_err(failure)?;
             sessions.host = BehindPort::Folder(base);
         }
         let session = sessions.get(&step.session).await.map_err(Fault::Startup).map_err(failure)?;

@@ -107,7 +107,7 @@ fn question(request: &ApprovalRequest) -> String {
             lines.push(format!("  … and {} more arguments", args.len() - MOST_LINES));
         }
     }
-    lines.extend(request.rule.iter().map(|rule| format!("  asked for by {rule}")));
+    lines.extend(request.rule.iter().map(|rule| format!("  asked for by rule {rule}")));
     lines.extend(request.reason.iter().map(|reason| format!("  because {reason}")));
     lines.join("\n") + "\n"
 }

@@ -9,7 +9,7 @@ use pcm_sandbox::Map;
 use pcm_sandbox::storage::{ArtifactData, ArtifactInfo, ArtifactName, MAX_ARTIFACT_BYTES};
 
 use super::exit::Failure;
-use super::host::{HostArgs, failed, first_line, show};
+use super::host::{self, HostArgs, ShownHostArgs, failed, first_line, show};
 use super::table;
 
 /// Look at, load, save and remove the data that code in the sandbox has stored
@@ -25,7 +25,7 @@ enum Command {
     /// Show what is stored
     List {
         #[command(flatten)]
-        common: Common,
+        common: ShownHostArgs,
     },
     /// Write an artifact to a file, or to standard output, as its bytes
     Load {
@@ -47,30 +47,19 @@ enum Command {
         #[arg(long, value_name = "TEXT", default_value = "")]
         description: String,
         #[command(flatten)]
-        common: Common,
+        common: ShownHostArgs,
     },
     /// Remove an artifact
     Remove {
         /// The artifact
         name: ArtifactName,
         #[command(flatten)]
-        common: Common,
+        common: ShownHostArgs,
     },
 }
 
-#[derive(Debug, clap::Args)]
-struct Common {
-    #[command(flatten)]
-    host: HostArgs,
-
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-}
-
 pub(crate) fn main(args: ArtifactsArgs) -> Result<ExitCode, Failure> {
-    super::runtime()?.block_on(act(args.command))?;
-    Ok(ExitCode::SUCCESS)
+    host::run(act(args.command))
 }
 
 async fn act(command: Command) -> Result<(), Failure> {

@@ -6,7 +6,7 @@ use clap::Subcommand;
 use pcm_sandbox::storage::DepSpec;
 
 use super::exit::Failure;
-use super::host::{HostArgs, failed, show};
+use super::host::{self, ShownHostArgs, failed, show};
 
 /// Look at and change the list of packages that sessions over a storage want
 ///
@@ -23,7 +23,7 @@ enum Command {
     /// Show the packages
     List {
         #[command(flatten)]
-        common: Common,
+        common: ShownHostArgs,
     },
     /// Add packages, in place of other versions of the same
     Add {
@@ -31,7 +31,7 @@ enum Command {
         #[arg(value_name = "SPEC", required = true)]
         specs: Vec<DepSpec>,
         #[command(flatten)]
-        common: Common,
+        common: ShownHostArgs,
     },
     /// Remove packages
     Remove {
@@ -39,23 +39,12 @@ enum Command {
         #[arg(value_name = "NAME", required = true)]
         names: Vec<String>,
         #[command(flatten)]
-        common: Common,
+        common: ShownHostArgs,
     },
 }
 
-#[derive(Debug, clap::Args)]
-struct Common {
-    #[command(flatten)]
-    host: HostArgs,
-
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-}
-
 pub(crate) fn main(args: DepsArgs) -> Result<ExitCode, Failure> {
-    super::runtime()?.block_on(act(args.command))?;
-    Ok(ExitCode::SUCCESS)
+    host::run(act(args.command))
 }
 
 async fn act(command: Command) -> Result<(), Failure> {

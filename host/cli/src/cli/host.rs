@@ -1,6 +1,7 @@
 //! What is on the host: the folders and stores of a command, and what is read from them.
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use pcm_sandbox::storage::Storage;
@@ -37,6 +38,17 @@ pub(crate) struct HostArgs {
     workspace: Option<String>,
 }
 
+/// The host, and how to show what is found there.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ShownHostArgs {
+    #[command(flatten)]
+    pub(crate) host: HostArgs,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 impl HostArgs {
     /// What the arguments name.
     pub(crate) fn places(&self) -> Result<Places, Failure> {
@@ -71,6 +83,12 @@ impl HostArgs {
         tell(&problems);
         Ok(registry)
     }
+}
+
+/// Does what a command says that ends well if it does not fail.
+pub(crate) fn run(work: impl Future<Output = Result<(), Failure>>) -> Result<ExitCode, Failure> {
+    super::runtime()?.block_on(work)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Tells what is wrong with declared tools.

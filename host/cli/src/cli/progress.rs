@@ -50,14 +50,17 @@ impl Waiting {
             done = &mut work => return done,
             () = sleep(PATIENCE) => {}
         }
-        {
-            let mut state = self.lock();
-            state.is_long = true;
-            if let Some(step) = state.step.take() {
-                say(&format!("{step}\n"));
-            }
+        if let Some(step) = self.tell_all() {
+            say(&format!("{step}\n"));
         }
         work.await
+    }
+
+    /// From here on every step is told at once. Gives the one that was not.
+    pub(crate) fn tell_all(&self) -> Option<String> {
+        let mut state = self.lock();
+        state.is_long = true;
+        state.step.take()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

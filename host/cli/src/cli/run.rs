@@ -23,8 +23,8 @@ use super::source::SourceArgs;
 
 /// Run Python code in a sandbox and show what it prints and the value of its last expression
 ///
-/// Behind the default backend the code reaches no process of this machine, and no file and no
-/// network but what --mount and --network open.
+/// Behind the default backend the code reaches nothing of this machine but what is opened to it: tools
+/// and storage (--base), folders (--mount), hosts (--network). --policy says which calls may be made.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{}", exit::HELP))]
 pub(crate) struct RunArgs {
@@ -94,10 +94,15 @@ pub(crate) fn main(args: RunArgs) -> Result<ExitCode, Failure> {
         match start(builder).await {
             Ok((session, interrupts)) => {
                 host::tell(session.tool_problems());
-                args.session.before(&session).await?;
-                let code = run_all(codes, &session, &interrupts, &printer).await;
-                args.session.after(&session, &limits).await?;
-                Ok(code)
+                let work = async {
+                    args.session.before(&session).await?;
+                    let code = run_all(codes, &session, &interrupts, &printer).await;
+                    args.session.after(&session, &limits).await?;
+                    Ok(code)
+                };
+                let code = work.await;
+                session.close().await;
+                code
             }
             Err(error) => {
                 let result = ExecutionResult::failed(backend.key(), error, SessionState::Lost);
@@ -123,7 +128,10 @@ async fn start(builder: SessionBuilder) -> Result<(Session, Interrupts), Executi
 #[cfg(feature = "wasm")]
 async fn start_session(builder: SessionBuilder) -> Result<Session, Error> {
     let waiting = Waiting::default();
-    waiting.during(builder.on_progress(waiting.listener()).start()).await
+    let session = waiting.during(builder.on_progress(waiting.listener()).start()).await;
+    // Packages that the code adds are told of at once: nobody else would say what takes so long.
+    waiting.tell_all();
+    session
 }
 
 #[cfg(not(feature = "wasm"))]

@@ -10,7 +10,7 @@ use pcm_sandbox::{Value, json};
 
 use super::arguments::arguments;
 use super::exit::{self, Failure};
-use super::host::{self, HostArgs, failed, first_line, show};
+use super::host::{self, HostArgs, ShownHostArgs, failed, first_line, show};
 use super::table;
 
 /// Look at, check and call the tools that code in the sandbox can use
@@ -34,11 +34,7 @@ enum Command {
 #[derive(Debug, clap::Args)]
 struct ListArgs {
     #[command(flatten)]
-    host: HostArgs,
-
-    /// Print a JSON array
-    #[arg(long)]
-    json: bool,
+    shown: ShownHostArgs,
 }
 
 /// Show the tools that a query is about, the best match first
@@ -52,11 +48,7 @@ struct SearchArgs {
     limit: usize,
 
     #[command(flatten)]
-    host: HostArgs,
-
-    /// Print a JSON array
-    #[arg(long)]
-    json: bool,
+    shown: ShownHostArgs,
 }
 
 /// Check the declarations of tools without running anything
@@ -95,11 +87,7 @@ struct CallArgs {
     args: Vec<String>,
 
     #[command(flatten)]
-    host: HostArgs,
-
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    shown: ShownHostArgs,
 }
 
 pub(crate) fn main(args: ToolsArgs) -> Result<ExitCode, Failure> {
@@ -109,13 +97,13 @@ pub(crate) fn main(args: ToolsArgs) -> Result<ExitCode, Failure> {
     super::runtime()?.block_on(async {
         match args.command {
             Command::List(args) => {
-                let registry = args.host.load_tools().await?;
-                show_tools(args.json, &registry.list());
+                let registry = args.shown.host.load_tools().await?;
+                show_tools(args.shown.json, &registry.list());
                 registry.close().await;
             }
             Command::Search(args) => {
-                let registry = args.host.load_tools().await?;
-                show_tools(args.json, &registry.search(&args.query, args.limit));
+                let registry = args.shown.host.load_tools().await?;
+                show_tools(args.shown.json, &registry.search(&args.query, args.limit));
                 registry.close().await;
             }
             Command::Stubs(args) => {
@@ -182,11 +170,11 @@ fn as_text(folder: &Path, problems: &[Problem]) -> String {
 async fn call(args: CallArgs) -> Result<ExitCode, Failure> {
     let named = arguments(&args.args)?;
     let path: ToolPath = args.name.parse().map_err(|error| failed(&error))?;
-    let registry = args.host.load_tools().await?;
+    let registry = args.shown.host.load_tools().await?;
     let answer = registry.call(&path, named, CallOptions::default()).await;
     registry.close().await;
     let answer = answer.map_err(|error| Failure::failed(error.to_string()))?;
-    show(args.json, &answer, || match &answer.value {
+    show(args.shown.json, &answer, || match &answer.value {
         Value::String(text) => text.clone(),
         other => format!("{other:#}\n"),
     });

@@ -8,7 +8,7 @@ use clap::Subcommand;
 use pcm_sandbox::storage::{Storage, Workflow, WorkflowName};
 
 use super::exit::Failure;
-use super::host::{HostArgs, failed, first_line, show};
+use super::host::{self, ShownHostArgs, failed, first_line, show};
 use super::table;
 
 /// Look at, add and remove the workflows that code in the sandbox can run
@@ -24,7 +24,7 @@ enum Command {
     /// Show the workflows
     List {
         #[command(flatten)]
-        common: Common,
+        common: ShownHostArgs,
     },
     /// Show the workflows that a query is about, the best match first
     Search {
@@ -34,14 +34,14 @@ enum Command {
         #[arg(long, value_name = "COUNT", default_value_t = 10)]
         limit: usize,
         #[command(flatten)]
-        common: Common,
+        common: ShownHostArgs,
     },
     /// Print the source of a workflow
     Show {
         /// The workflow
         name: WorkflowName,
         #[command(flatten)]
-        common: Common,
+        common: ShownHostArgs,
     },
     /// Store a workflow, in place of one of the same name. Nothing of it is executed
     Add {
@@ -53,30 +53,19 @@ enum Command {
         #[arg(long, value_name = "TEXT", default_value = "")]
         description: String,
         #[command(flatten)]
-        common: Common,
+        common: ShownHostArgs,
     },
     /// Remove a workflow
     Remove {
         /// The workflow
         name: WorkflowName,
         #[command(flatten)]
-        common: Common,
+        common: ShownHostArgs,
     },
 }
 
-#[derive(Debug, clap::Args)]
-struct Common {
-    #[command(flatten)]
-    host: HostArgs,
-
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-}
-
 pub(crate) fn main(args: WorkflowsArgs) -> Result<ExitCode, Failure> {
-    super::runtime()?.block_on(act(args.command))?;
-    Ok(ExitCode::SUCCESS)
+    host::run(act(args.command))
 }
 
 async fn act(command: Command) -> Result<(), Failure> {

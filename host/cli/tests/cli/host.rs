@@ -189,3 +189,33 @@ fn files_of_requirements_are_installed_and_the_list_can_be_closed() -> TestResul
     assert_eq!(value(&world, &["--base", "base"], "import tiny_dep\ntiny_dep.x")?, 5);
     Ok(())
 }
+
+/// How such servers crash and are started again, the tests of `pcm-tools` show.
+#[test]
+fn an_mcp_server_of_others_is_driven_from_the_sandbox() -> TestResult {
+    let server = std::env::var("PCM_MCP_EVERYTHING")
+        .map_err(|_| "PCM_MCP_EVERYTHING names no server: `./x test` installs one and sets it")?;
+    let world = with_base()?;
+    let declared = format!("name: every\ntype: mcp\ncommand: node\nargs: [{server:?}]\n");
+    fs::write(world.path("base/tools/every.yaml"), declared)?;
+    let code = "
+names = [recipe.name for recipe in tools.every.list()]
+said = tools.every.echo(message='hi')
+total = tools.every.get_sum(a=2, b=3)
+weather = tools.every.get_structured_content(location='Chicago')
+try:
+    tools.every.get_sum(a='x')
+except ToolError as error:
+    failed = error.original_type
+import asyncio
+both = await asyncio.gather(tools.every.echo(message='1'), tools.every.echo(message='2'))
+['echo' in names, said, total, sorted(weather), failed, both]";
+    let value = value(&world, &["--base", "base"], code)?;
+    assert_eq!(value[0], true, "{value}");
+    assert!(value[1].as_str().is_some_and(|text| text.contains("hi")), "{value}");
+    assert!(value[2].as_str().is_some_and(|text| text.contains('5')), "{value}");
+    assert_eq!(value[3], json!(["conditions", "humidity", "temperature"]));
+    assert_eq!(value[4], "ToolCallError");
+    assert_eq!(value[5].as_array().map(Vec::len), Some(2));
+    Ok(())
+}

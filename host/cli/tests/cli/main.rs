@@ -1,7 +1,9 @@
 //! The `pcm-sandbox` command as a user runs it: the built binary, its streams and its exit codes.
 
+mod approve;
 mod command;
 mod ending;
+mod examples;
 mod exit_codes;
 mod facts;
 mod formats;
@@ -9,8 +11,11 @@ mod host;
 mod image;
 mod images;
 mod packages;
+mod policy;
+mod redis;
 mod sources;
 mod states;
+mod store;
 #[path = "../../../packages/src/wheel/testing.rs"]
 #[expect(dead_code, reason = "the tests of pcm-packages need more of it")]
 mod testing;

@@ -20,7 +20,7 @@ impl World {
         let wheels = world.path("wheels");
         fs::create_dir(&wheels)?;
         let uv = format!("no-index = true\nfind-links = [{:?}]\n", wheels.display().to_string());
-        fs::write(world.path("uv.toml"), uv)?;
+        fs::write(world.path("index.toml"), uv)?;
         Ok(world)
     }
 
@@ -45,7 +45,7 @@ impl World {
         command
             .env("PIP_NO_INDEX", "1")
             .env("PIP_FIND_LINKS", self.path("wheels"))
-            .env("UV_CONFIG_FILE", self.path("uv.toml"));
+            .env("UV_CONFIG_FILE", self.path("index.toml"));
         command
     }
 

@@ -13,6 +13,7 @@ use pcm_storage::{Storage, StorageError};
 use pcm_tools::Registry;
 use serde::Serialize;
 
+use crate::budget::Budget;
 use crate::deps::Deps;
 
 /// The innermost port of a session.
@@ -21,6 +22,7 @@ pub(crate) struct Namespaces {
     pub(crate) tools: Arc<Registry>,
     pub(crate) storage: Arc<dyn Storage>,
     pub(crate) deps: Arc<Deps>,
+    pub(crate) budget: Budget,
 }
 
 #[async_trait]
@@ -28,8 +30,12 @@ impl HostPort for Namespaces {
     async fn call(&self, call: HostCall) -> Result<Payload, HostError> {
         match call.namespace {
             Namespace::Tools => tools::answer(&self.tools, call).await,
-            Namespace::Workflows => workflows::answer(self.storage.workflows(), call).await,
-            Namespace::Artifacts => artifacts::answer(self.storage.artifacts(), call).await,
+            Namespace::Workflows => {
+                workflows::answer(self.storage.workflows(), &self.budget, call).await
+            }
+            Namespace::Artifacts => {
+                artifacts::answer(self.storage.artifacts(), &self.budget, call).await
+            }
             Namespace::Deps => deps::answer(&self.deps, call).await,
             Namespace::Network => NoHost.call(call).await,
         }

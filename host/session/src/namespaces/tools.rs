@@ -1,7 +1,7 @@
 //! `tools`: what the host offers.
 
 use pcm_runtime_api::{HostCall, HostError, Payload};
-use pcm_tools::{CallOptions, Registry, ToolError, ToolPath};
+use pcm_tools::{CallOptions, Registry, ToolPath};
 use serde_json::{Value, json};
 
 use super::reply;
@@ -35,8 +35,7 @@ pub(super) async fn answer(registry: &Registry, call: HostCall) -> Result<Payloa
 }
 
 fn path(args: &mut Arguments) -> Result<ToolPath, HostError> {
-    let path: Result<ToolPath, ToolError> = args.text("name")?.parse();
-    Ok(path?)
+    Ok(args.text("name")?.parse::<ToolPath>()?)
 }
 
 fn named(given: Payload) -> Result<pcm_tools::Arguments, HostError> {

@@ -7,11 +7,13 @@ use pcm_storage::{Workflow, WorkflowName, WorkflowStore};
 
 use super::{refused, reply};
 use crate::arguments::Arguments;
+use crate::budget::Budget;
 
 const USUALLY_FOUND: usize = 10;
 
 pub(super) async fn answer(
     store: &dyn WorkflowStore,
+    budget: &Budget,
     call: HostCall,
 ) -> Result<Payload, HostError> {
     match call.op.as_str() {
@@ -29,6 +31,7 @@ pub(super) async fn answer(
             let mut args = Arguments::of(call)?;
             let (name, source) = (name(&mut args)?, args.text("source")?);
             let description = args.text_or_empty("description")?;
+            budget.take(source.len() + description.len())?;
             let created = store.create(&name, &source, &description).await.map_err(refused)?;
             reply(created.summary())
         }

@@ -205,3 +205,15 @@ async fn many_additions_at_once_are_all_remembered() -> TestResult {
     assert_eq!(world.session.list_deps().await?.len(), 100);
     Ok(())
 }
+
+#[tokio::test]
+async fn packages_cannot_be_added_for_ever() -> TestResult {
+    let world = World::start(Host::new()).await?;
+    for number in 0..100 {
+        world.ask(DEPS, "add", json!({"package": format!("package-{number}")})).await?;
+    }
+    let answer = world.ask(DEPS, "add", json!({"package": "one-more"})).await;
+    assert_eq!(kind(&answer), "LimitExceeded", "{answer:?}");
+    assert_eq!(world.session.list_deps().await?.len(), 100);
+    Ok(())
+}

@@ -232,8 +232,8 @@ pub(crate) async fn gather(
 
 fn answer(mut reply: Value) -> Result<Payload, HostError> {
     if let Some(payload) = reply.get_mut("ok").map(Value::take) {
-        let unread = |error: serde_json::Error| HostError::new("NoPayload", error.to_string());
-        return serde_json::from_value(payload).map_err(unread);
+        let unreadable = |error: serde_json::Error| HostError::new("NoPayload", error.to_string());
+        return serde_json::from_value(payload).map_err(unreadable);
     }
     let text = |key: &str| reply[key].as_str().unwrap_or_default().to_owned();
     Err(HostError::new(text("type"), text("message")))

@@ -1,6 +1,6 @@
 //! Workflows in files.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -41,8 +41,10 @@ struct Workflows {
 /// What was read, so that only what changed is read again.
 #[derive(Debug, Default)]
 struct Known {
-    files: BTreeMap<String, Seen>,
+    files: HashMap<String, Seen>,
     notes: Notes,
+    /// How often the folder was looked through.
+    scans: u64,
     /// Gone when something changed.
     catalogue: Option<Arc<Catalogue>>,
 }
@@ -52,6 +54,8 @@ struct Seen {
     stamp: Stamp,
     /// Whether a later change would show in the stamp.
     is_settled: bool,
+    /// When it was last in the folder.
+    scan: u64,
     content: Result<Content, String>,
 }
 
@@ -119,7 +123,9 @@ impl WorkflowStore for FileWorkflows {
                 let reason = seen.content.as_ref().err()?.clone();
                 Some(Problem { name: name.clone(), reason })
             };
-            Ok(known.files.iter().filter_map(problem).collect())
+            let mut problems: Vec<_> = known.files.iter().filter_map(problem).collect();
+            problems.sort_by(|one, other| one.name.cmp(&other.name));
+            Ok(problems)
         })
         .await
     }
@@ -142,7 +148,8 @@ impl Workflows {
             return Ok(catalogue.clone());
         }
         let readable = known.files.values().filter_map(|seen| seen.content.as_ref().ok());
-        let workflows = readable.map(|content| content.workflow.clone()).collect();
+        let mut workflows: Vec<_> = readable.map(|content| content.workflow.clone()).collect();
+        workflows.sort_by(|one, other| one.name.cmp(&other.name));
         let catalogue = Arc::new(Catalogue::new(workflows));
         known.catalogue = Some(catalogue.clone());
         Ok(catalogue)
@@ -155,8 +162,10 @@ impl Workflows {
         known.refresh_notes(&folder).map_err(failed())?;
         let file = format!("{name}{SUFFIX}");
         let stamp = Stamp::at(&folder, &file).map_err(failed())?;
-        let found = stamp.map(|stamp| (name.as_str().to_owned(), stamp));
-        known.read(&folder, found.into_iter().collect()).map_err(failed())?;
+        let is_known = known.files.get(name.as_str()).is_some_and(|seen| seen.is_still(stamp));
+        if stamp.is_some() && !is_known {
+            known.read(&folder, vec![name.to_string()]).map_err(failed())?;
+        }
         match known.files.get(name.as_str()) {
             _ if stamp.is_none() => Ok(None),
             None => Ok(None), // it went while it was read
@@ -232,13 +241,26 @@ impl Known {
     /// Looks at every file, and reads those that changed.
     fn refresh(&mut self, folder: &Dir) -> io::Result<()> {
         self.refresh_notes(folder)?;
-        let found = scan(folder)?;
-        let before = self.files.len();
-        self.files.retain(|name, _| found.contains_key(name));
-        if self.files.len() != before {
+        self.scans += 1;
+        let scan = self.scans;
+        let mut changed = Vec::new();
+        let mut there = 0;
+        look_through(folder, |name, stamp| match self.files.get_mut(name) {
+            Some(seen) => {
+                seen.scan = scan;
+                there += 1;
+                if !seen.is_still(Some(stamp)) {
+                    changed.push(name.to_owned());
+                }
+            }
+            None => changed.push(name.to_owned()),
+        })?;
+        if there < self.files.len() {
+            self.files.retain(|_, seen| seen.scan == scan);
             self.catalogue = None;
         }
-        self.read(folder, found)
+        changed.sort();
+        self.read(folder, changed)
     }
 
     /// Reads the notes if they changed, and describes all workflows by them.
@@ -261,25 +283,20 @@ impl Known {
         Ok(())
     }
 
-    /// Reads those of the files that found are not the ones that are known.
-    fn read(&mut self, folder: &Dir, found: BTreeMap<String, Stamp>) -> io::Result<()> {
+    /// Reads these files, and parses those whose content is another.
+    fn read(&mut self, folder: &Dir, names: Vec<String>) -> io::Result<()> {
         let now = SystemTime::now();
         let mut fresh = Vec::new();
-        for (name, stamp) in found {
-            match self.files.get(&name) {
-                Some(seen) if seen.stamp == stamp && seen.is_settled => {}
-                seen => match Fresh::read(folder, &name, now)? {
-                    Some(file) if seen.is_some_and(|seen| seen.has(&file)) => {
-                        if let Some(seen) = self.files.get_mut(&name) {
-                            (seen.stamp, seen.is_settled) = (file.stamp, file.is_settled);
-                        }
-                    }
-                    Some(file) => fresh.push((name, file)),
-                    None => {
-                        self.files.remove(&name);
-                        self.catalogue = None;
-                    }
-                },
+        for name in names {
+            match (Fresh::read(folder, &name, now)?, self.files.get_mut(&name)) {
+                (Some(file), Some(seen)) if seen.has(&file) => {
+                    (seen.stamp, seen.is_settled) = (file.stamp, file.is_settled);
+                }
+                (Some(file), _) => fresh.push((name, file)),
+                (None, _) => {
+                    self.files.remove(&name);
+                    self.catalogue = None;
+                }
             }
         }
         if fresh.is_empty() {
@@ -298,7 +315,7 @@ impl Known {
                 },
                 Err(reason) => Err(reason),
             };
-            self.files.insert(name, Seen { stamp, is_settled, content });
+            self.files.insert(name, Seen { stamp, is_settled, scan: self.scans, content });
         }
         Ok(())
     }
@@ -314,6 +331,11 @@ impl Known {
 }
 
 impl Seen {
+    /// Whether the file is the one that was read.
+    fn is_still(&self, stamp: Option<Stamp>) -> bool {
+        self.is_settled && stamp == Some(self.stamp)
+    }
+
     fn has(&self, file: &Fresh) -> bool {
         match (&self.content, &file.source) {
             (Ok(content), Ok(source)) => content.workflow.source == *source,
@@ -351,9 +373,8 @@ impl Fresh {
     }
 }
 
-/// The files that are workflows by their name.
-fn scan(folder: &Dir) -> io::Result<BTreeMap<String, Stamp>> {
-    let mut found = BTreeMap::new();
+/// Shows every file that is a workflow by its name.
+fn look_through(folder: &Dir, mut show: impl FnMut(&str, Stamp)) -> io::Result<()> {
     // The handle of the folder is one for paths only.
     let flags = OFlags::DIRECTORY | OFlags::CLOEXEC;
     let handle = rustix::fs::openat(folder, ".", flags, Mode::empty())?;
@@ -365,8 +386,8 @@ fn scan(folder: &Dir) -> io::Result<BTreeMap<String, Stamp>> {
             continue;
         }
         if let Some(stamp) = Stamp::at(folder, file)? {
-            found.insert(name.to_owned(), stamp);
+            show(name, stamp);
         }
     }
-    Ok(found)
+    Ok(())
 }
