@@ -33,7 +33,7 @@ pub(crate) async fn resolve(
     progress: &Progress<'_>,
 ) -> Result<PackageSet, Error> {
     let compiler = SandboxedCompiler { engine: crate::backend::wasm_engine().await? };
-    Ok(Store::open()?.resolve(requirements, &compiler, &progress).await?)
+    Ok(Store::open()?.resolve(requirements, &compiler, progress).await?)
 }
 
 /// Where a sandbox sees a set.

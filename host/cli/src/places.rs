@@ -10,9 +10,6 @@ use pcm_tools::{LoadOptions, Problem, Registry};
 
 use crate::Error;
 
-/// How keys in Redis begin unless told otherwise: as in the system that shares the layout.
-const DEFAULT_PREFIX: &str = "py_code_mode";
-
 /// The folders and stores of sessions, also for programs that work on them without a session. What
 /// is named by itself comes before what the base has.
 ///
@@ -106,7 +103,7 @@ impl Places {
         let of_base = || self.base.clone().map(StoragePlace::Folder);
         match self.storage.clone().or_else(of_base) {
             Some(StoragePlace::Redis { url, prefix }) => {
-                let prefix = prefix.as_deref().unwrap_or(DEFAULT_PREFIX);
+                let prefix = prefix.as_deref().unwrap_or(RedisStorage::DEFAULT_PREFIX);
                 let storage = RedisStorage::connect(&url, prefix)?;
                 Ok(match workspace {
                     Some(workspace) => Arc::new(storage.workspace(&workspace)),

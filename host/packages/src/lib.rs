@@ -34,4 +34,4 @@ pub use compiler::{COMPILE_SCRIPT, Compiled, Compiler, PACKAGES_FOLDER};
 pub use error::PackagesError;
 pub use requirement::Requirement;
 pub use set::{Distribution, PackageSet};
-pub use store::{Progress, Store};
+pub use store::Store;

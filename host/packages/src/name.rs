@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use pcm_runtime_api::package_name;
+
 /// No distribution on an index comes near it.
 const MAX_NAME: usize = 128;
 const MAX_VERSION: usize = 64;
@@ -14,17 +16,7 @@ pub(crate) fn normalised(name: &str) -> Option<String> {
         && is_end(bytes.first())
         && is_end(bytes.last())
         && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(byte));
-    is_name.then(|| {
-        let mut spelling = String::with_capacity(name.len());
-        for byte in name.chars() {
-            if byte.is_ascii_alphanumeric() {
-                spelling.push(byte.to_ascii_lowercase());
-            } else if !spelling.ends_with('-') {
-                spelling.push('-');
-            }
-        }
-        spelling
-    })
+    is_name.then(|| package_name(name))
 }
 
 /// Whether a text can stand for a version in a file name or in a line of the terminal.

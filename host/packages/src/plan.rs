@@ -10,10 +10,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use pcm_runtime_api::Progress;
+
 use crate::fallback::works_without_native_parts;
 use crate::resolver::{Choice, Fetched, NoChoice, Place, Resolver, Wheels};
 use crate::shelf::Shelf;
-use crate::store::Progress;
 use crate::{PackagesError, Requirement};
 
 /// What choosing needs.

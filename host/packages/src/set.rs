@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use pcm_runtime_api::Progress;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -15,7 +16,6 @@ use crate::compiler::Compiler;
 use crate::folder::{aside, create, make_read_only, open_plain, publish, walk, write};
 use crate::plan::blocking;
 use crate::shelf::Shelved;
-use crate::store::Progress;
 use crate::wheel::Content;
 use crate::{Compiled, PackagesError};
 

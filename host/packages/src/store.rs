@@ -7,6 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use pcm_runtime_api::Progress;
 use tokio::sync::OnceCell;
 
 use crate::compiler::Compiler;
@@ -19,9 +20,6 @@ use crate::{PackagesError, Requirement};
 
 /// How long the answer to a request is not asked for again.
 const MAX_AGE: Duration = Duration::from_hours(7 * 24);
-
-/// Hears what is being done, in lines for people: every step that may take a second.
-pub type Progress<'a> = dyn Fn(&str) + Send + Sync + 'a;
 
 /// A folder in which packages are kept, and the way to get more.
 ///

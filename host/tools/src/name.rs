@@ -49,6 +49,11 @@ pub(crate) fn check(name: &str) -> Result<(), ToolsError> {
     Err(ToolsError::Name { name: head(name, MOST_BYTES) })
 }
 
+/// How a call is named: the tool, and what is called of it.
+pub(crate) fn full_name(tool: &str, callable: Option<&str>) -> String {
+    callable.map_or_else(|| tool.to_owned(), |callable| format!("{tool}.{callable}"))
+}
+
 /// The word that stands for a name which Python cannot write: `get-sum` becomes `get_sum`.
 pub(crate) fn identifier(name: &str) -> String {
     let mut word: String = name

@@ -7,6 +7,7 @@ use pcm_runtime_api::Payload;
 use pcm_search::{Entry, Index};
 
 use crate::error::Names;
+use crate::name::full_name;
 use crate::{
     Adapter, Arguments, CallOptions, Callable, Tool, ToolError, ToolPath, ToolsError, stubs,
 };
@@ -238,10 +239,7 @@ impl Registry {
 impl Resolved {
     /// The tool with what is called of it: `curl.get`.
     pub fn full_name(&self) -> String {
-        match &self.callable {
-            Some(callable) => format!("{}.{callable}", self.tool.name),
-            None => self.tool.name.clone(),
-        }
+        full_name(&self.tool.name, self.callable.as_deref())
     }
 
     /// Calls it.

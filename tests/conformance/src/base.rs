@@ -77,11 +77,7 @@ impl Base {
     /// The host of one session.
     pub(crate) async fn host(&self, session: &str) -> Result<Host> {
         let tools = self.path().join("tools");
-        let registry = if tools.is_dir() {
-            Registry::load(&tools, LoadOptions::default()).await?.0
-        } else {
-            Registry::new()
-        };
+        let (registry, _problems) = Registry::load(&tools, LoadOptions::default()).await?;
         let mut host = Host::new()
             .own_tools(registry)
             .storage(self.storage(session)?)

@@ -5,10 +5,10 @@ use std::process::ExitCode;
 
 use clap::{Subcommand, ValueEnum};
 use pcm_sandbox::storage::{
-    ChangeKind, DepsStore, FileStorage, Listed, RedisDeps, RedisServer, RedisWorkflows, Report,
-    Storage as _, StoredTools, WorkflowStore, bootstrap_deps, bootstrap_tools, bootstrap_workflows,
-    diff_deps, diff_tools, diff_workflows, list_deps, list_tools, list_workflows, pull_deps,
-    pull_tools, pull_workflows,
+    ChangeKind, DepsStore, FileStorage, Listed, RedisDeps, RedisServer, RedisStorage,
+    RedisWorkflows, Report, Storage as _, StoredTools, WorkflowStore, bootstrap_deps,
+    bootstrap_tools, bootstrap_workflows, diff_deps, diff_tools, diff_workflows, list_deps,
+    list_tools, list_workflows, pull_deps, pull_tools, pull_workflows,
 };
 use pcm_sandbox::{StoragePlace, Value, json};
 
@@ -196,7 +196,7 @@ impl Target {
                 let prefix = self.prefix.as_deref().unwrap_or(match self.kind {
                     Kind::Workflows => "workflows",
                     Kind::Tools => "tools",
-                    Kind::Deps => "py_code_mode",
+                    Kind::Deps => RedisStorage::DEFAULT_PREFIX,
                 });
                 Ok(Stores::Redis {
                     workflows: RedisWorkflows::new(&server, prefix),

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use crate::TestResult;
 use crate::command::Ended;
+use crate::policy::PAY;
 use crate::world::World;
 
 /// Runs the arguments on a terminal of their own, and types each answer when its question is there.
@@ -39,15 +40,6 @@ while time.time() < deadline and read():
 print(shown.decode())
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 "#;
-
-const PAY: &str = "
-name: pay
-command: echo
-schema:
-  positional: [{name: amount, type: integer, required: true}]
-recipes:
-  now: {description: Pays}
-";
 
 const QUESTION: &str = "allow it?";
 

@@ -16,7 +16,8 @@ rules:
   - {match: 'artifacts.*', action: allow}
 ";
 
-const PAY: &str = "
+/// A tool that says what it would pay.
+pub(crate) const PAY: &str = "
 name: pay
 command: echo
 schema:

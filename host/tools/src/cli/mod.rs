@@ -23,6 +23,7 @@ pub(crate) use self::declaration::declare;
 use self::run::{Bounds, Finished, RunError, run};
 use self::schema::{Recipe, Schema};
 use crate::error::Names;
+use crate::name::full_name;
 use crate::process::Endings;
 use crate::program::Program;
 use crate::text::tail;
@@ -170,10 +171,6 @@ fn result(name: &str, finished: Finished) -> Result<Payload, ToolError> {
             Payload::from(bytes).with_type("", ValueType::Bytes)
         }
     })
-}
-
-fn full_name(tool: &str, callable: Option<&str>) -> String {
-    callable.map_or_else(|| tool.to_owned(), |callable| format!("{tool}.{callable}"))
 }
 
 /// What the program said of its failure; some say it on standard output.

@@ -23,6 +23,7 @@ pub use self::endpoint::Endpoint;
 pub(crate) use self::endpoint::insert_header;
 use crate::declaration::{OUTPUT_BYTES, TIMEOUT};
 use crate::error::Names;
+use crate::name::full_name;
 use crate::text::{MOST_QUOTED, head};
 use crate::{Adapter, Arguments, CallOptions, Tool, ToolError, ToolsError};
 
@@ -230,10 +231,7 @@ impl Adapter for HttpTools {
         options: CallOptions,
     ) -> Result<Payload, ToolError> {
         let endpoint = self.find(tool, callable)?;
-        let name = match callable {
-            Some(callable) if callable != tool => format!("{tool}.{callable}"),
-            _ => tool.to_owned(),
-        };
+        let name = full_name(tool, callable.filter(|callable| *callable != tool));
         let request = endpoint.request(&name, &self.base, args)?;
         let _place = self.places.acquire().await.ok();
         let timeout = options.timeout_within(self.timeout);
