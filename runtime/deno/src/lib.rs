@@ -1,0 +1,1 @@
+//! The deno-sandbox wall: Pyodide in a V8 isolate.
