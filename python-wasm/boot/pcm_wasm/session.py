@@ -1,82 +1,25 @@
 """The session of the snapshot: common modules imported, the evaluator ready and warm."""
 
 import gc
-import importlib
 import sys
 from types import SimpleNamespace
 
 import _pcm_host
-from pcm_guest import Guest
+from pcm_guest import Guest, rehearsal
 from pcm_guest.port import OutputLimitError
 
 __all__ = ["OutputLimitError", "guest", "run"]
 
-# What model-written code imports most, so that a session does not wait for it.
-PRELOADED = """
-    abc argparse array ast asyncio base64 bisect calendar collections contextlib copy csv
-    dataclasses datetime decimal difflib enum fractions functools glob hashlib heapq html
-    importlib.resources inspect io itertools json logging math operator os pathlib pickle pprint
-    queue random re secrets shutil statistics string struct tempfile textwrap threading time
-    traceback types typing unicodedata urllib.parse uuid warnings zlib zoneinfo
-""".split()
-
-REHEARSAL = [
-    b"1 + 1",
-    b"x = 40\nprint('hi'); x + 2",
-    b"import json\njson.dumps([i * i for i in range(10)])",
-    b"[1, 2.5, 'a', {'k': (1, 2)}]",
-    b"1 / 0",
-    b"def broken(",
-    b"tools.a.b(x=1)",
-    b"import asyncio\nawait asyncio.gather(tools.a(x=1), tools.a(x=2))",
-    b"b'bytes'",
-]
-OPTIONS = b"1 1000 1000 0"
-
-# Where modules are files: what was installed, then what the code itself wrote, which must not take
-# the place of a package.
-FOLDERS = ("/packages", "/work")
-
-
-class RehearsalHost:
-    """Answers while the snapshot is made: there is no host yet."""
-
-    REPLY = b'{"ok":true,"value":1}'
-
-    def __init__(self) -> None:
-        self._submitted: list[int] = []
-
-    def call(self, request: bytes) -> bytes:
-        return self.REPLY
-
-    def submit(self, request: bytes) -> int:
-        self._submitted.append(len(self._submitted) + 1)
-        return self._submitted[-1]
-
-    def poll(self, timeout: float | None) -> tuple[int, bytes] | None:
-        return (self._submitted.pop(0), self.REPLY) if self._submitted else None
-
-    def emit(self, channel: int, data: bytes) -> None:
-        return None
-
-
-def _use(host: object) -> None:
-    """Binds the host's functions into the port: no lookup or wrapper on the way to it."""
-    for name in ("call", "submit", "poll", "emit"):
-        setattr(_port, name, getattr(host, name))
-
-
-for _module in PRELOADED:
-    importlib.import_module(_module)
+rehearsal.import_common_modules()
 _port = SimpleNamespace()
-_use(RehearsalHost())
+rehearsal.use(_port, rehearsal.RehearsalHost())
 guest = Guest(_port)
 guest.install()
 guest.install_network()
-guest.rehearse(REHEARSAL, OPTIONS)
-_use(_pcm_host)
+rehearsal.rehearse(guest)
+rehearsal.use(_port, _pcm_host)
 run = guest.run
 # Last: that a folder is missing would be remembered in the snapshot, and believed in every session.
-sys.path[:] = FOLDERS
+sys.path[:] = rehearsal.FOLDERS
 gc.collect()
 gc.freeze()

@@ -12,12 +12,18 @@
 //! What must never live here: anything about one backend, and any decision about what the guest may
 //! do. The port decides.
 
+mod calls;
+mod control;
 mod frames;
 mod output;
+mod packages;
 mod run;
 mod stop;
 
+pub use calls::{Active, CallsError, Refused};
+pub use control::{Control, Step};
 pub use frames::{RunOptions, refusal};
 pub use output::OutputRefused;
+pub use packages::{PACKAGES_FOLDER, Packages};
 pub use run::{Ending, Measured, Run};
 pub use stop::Stop;

@@ -6,6 +6,7 @@ use std::{fmt, io};
 
 use pcm_python_wasm::{ImageInfo, Metering, Signals, engine_config};
 use pcm_runtime_api::{Limits, Mount, MountAccess, SandboxConfig};
+use pcm_runtime_guest::PACKAGES_FOLDER;
 use tokio::sync::OnceCell;
 use wasmtime::{
     Enabled, Engine, InstanceAllocationStrategy, InstancePre, Linker, Module,
@@ -27,9 +28,6 @@ const SESSIONS: u32 = 1_000;
 /// Dirty memory of an ended session that is cleaned in place: the next session, or a fork into its
 /// place, starts without page faults. What is beyond goes back to the system.
 const KEPT_BYTES: usize = 12 << 20;
-
-/// Where sessions see packages; the guest looks for modules there.
-pub const PACKAGES_FOLDER: &str = "/packages";
 
 /// The compiled image and the places for its instances. Clones share one engine.
 #[derive(Clone)]

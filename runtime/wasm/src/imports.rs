@@ -5,11 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pcm_python_wasm::Signals;
-use pcm_runtime_guest::Stop;
+use pcm_runtime_guest::{Active, Refused, Step, Stop};
 use wasmtime::{Caller, Linker, Memory, Result, StoreLimits, bail};
 
-use crate::calls::{Active, Refused};
-use crate::control::{Control, Step};
 use crate::wasi::{self, Wasi};
 use crate::{hashes, signals};
 
@@ -50,11 +48,11 @@ async fn call(mut guest: Guest<'_>, at: i32, length: i32) -> Result<i32> {
     let active = active(&mut guest)?;
     let (run, control) = (Arc::clone(&active.run), Arc::clone(&active.control));
     let reply = match request {
-        Ok(request) => unless_interrupted(&control, run.answer(&request)).await,
+        Ok(request) => control.unless_interrupted(run.answer(&request)).await,
         Err(refused) => Some(refused.frame(&run)),
     };
     match reply {
-        Some(reply) => self::active(&mut guest)?.hold(reply),
+        Some(reply) => Ok(self::active(&mut guest)?.hold(reply)?),
         None => interrupt_wait(&mut guest).map(|()| INTERRUPTED),
     }
 }
@@ -62,7 +60,7 @@ async fn call(mut guest: Guest<'_>, at: i32, length: i32) -> Result<i32> {
 /// Sends a request and gives its number.
 fn submit(mut guest: Guest<'_>, at: i32, length: i32) -> Result<i32> {
     let request = copy_request(&mut guest, at, length)?;
-    active(&mut guest)?.submit(request)
+    Ok(active(&mut guest)?.submit(request)?)
 }
 
 /// Waits for the reply to any submitted request: its number and length, or 0 after `timeout` seconds.
@@ -80,7 +78,7 @@ async fn poll(mut guest: Guest<'_>, timeout: f64) -> Result<i64> {
     }
     let active = active(&mut guest)?;
     let control = Arc::clone(&active.control);
-    let Some(reply) = unless_interrupted(&control, active.next_reply(timeout)).await else {
+    let Some(reply) = control.unless_interrupted(active.next_reply(timeout)).await else {
         return interrupt_wait(&mut guest).map(|()| INTERRUPTED.into());
     };
     let Some((number, reply)) = reply? else { return Ok(0) };
@@ -105,18 +103,6 @@ fn emit(mut guest: Guest<'_>, channel: i32, at: i32, length: i32) -> Result<i32>
         return Err(Stop::Output.into());
     }
     Ok(i32::from(refused))
-}
-
-/// What `work` gives; None when the guest has to be interrupted before that.
-pub(crate) async fn unless_interrupted<T>(
-    control: &Control,
-    work: impl Future<Output = T>,
-) -> Option<T> {
-    tokio::select! {
-        biased;
-        done = work => Some(done),
-        () = control.interrupted() => None,
-    }
 }
 
 /// Interrupts a guest that waits; the import then fails, and Python looks at its signals.

@@ -4,14 +4,12 @@ use std::sync::Arc;
 
 use pcm_python_wasm::{Metering, Signals};
 use pcm_runtime_api::{Limits, SandboxConfig};
-use pcm_runtime_guest::{Run, RunOptions, Stop};
+use pcm_runtime_guest::{Active, Control, Run, RunOptions, Step, Stop};
 use wasmtime::{
     InstancePre, Memory, Result, Store, StoreLimits, StoreLimitsBuilder, TypedFunc, UpdateDeadline,
     bail,
 };
 
-use crate::calls::Active;
-use crate::control::{Control, Step};
 use crate::imports::GuestState;
 use crate::pages::{self, Image, Pages};
 use crate::places;

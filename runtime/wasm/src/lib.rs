@@ -15,9 +15,6 @@
 
 mod bundle;
 mod cache;
-mod calls;
-mod control;
-mod deps;
 mod engine;
 mod hashes;
 mod image;
@@ -38,7 +35,7 @@ mod tracking;
 mod wasi;
 
 pub use bundle::ImageDistribution;
-pub use engine::{Allocation, EngineError, EngineInfo, PACKAGES_FOLDER, WasmEngine};
+pub use engine::{Allocation, EngineError, EngineInfo, WasmEngine};
 pub use making::{Preloaded, Progress};
 pub use opened::{ExaminedImage, ImageContents};
 pub use sandbox::WasmSandbox;

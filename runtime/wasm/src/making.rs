@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use pcm_python_wasm::{ImageInfo, image_of_session};
 use pcm_runtime_api::{Executor as _, RunRequest};
+use pcm_runtime_guest::PACKAGES_FOLDER;
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use crate::bundle::{self, Description, ImageDistribution};
-use crate::engine::{EngineError, PACKAGES_FOLDER};
+use crate::engine::EngineError;
 use crate::sandbox::WasmSandbox;
 use crate::{image, packages};
 

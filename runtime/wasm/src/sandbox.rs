@@ -12,12 +12,10 @@ use pcm_runtime_api::{
     SessionState,
 };
 use pcm_runtime_files::FilesError;
-use pcm_runtime_guest::{Ending, Measured, Run, Stop};
+use pcm_runtime_guest::{Control, Ending, Measured, Packages, Run, Stop};
 use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncGuard};
 use wasmtime::{Error, Trap};
 
-use crate::control::Control;
-use crate::deps::Deps;
 use crate::engine::WasmEngine;
 use crate::instance::{Assignment, Instance, State};
 use crate::pages::Image;
@@ -37,7 +35,7 @@ pub struct WasmSandbox {
     /// What is left of `SandboxConfig::fuel`.
     fuel: Mutex<Option<u64>>,
     /// None where nobody brings packages, or where the image has brought them.
-    deps: Option<Arc<Deps>>,
+    deps: Option<Arc<Packages>>,
     closed: AtomicBool,
 }
 
@@ -47,7 +45,7 @@ impl WasmSandbox {
         let mut config = config.into();
         let brought = engine.packages();
         let source = config.packages.clone().filter(|_| brought.is_none());
-        let deps = source.map(|source| Arc::new(Deps::new(source)));
+        let deps = source.map(|source| Arc::new(Packages::new(source)));
         config.mounts.extend(brought);
         config.mounts.extend(deps.as_ref().map(|deps| deps.mount()));
         Self::with_session(engine, config, deps, Session::new(Arc::new(NoHost)))
@@ -56,7 +54,7 @@ impl WasmSandbox {
     fn with_session(
         engine: WasmEngine,
         config: SandboxConfig,
-        deps: Option<Arc<Deps>>,
+        deps: Option<Arc<Packages>>,
         session: Session,
     ) -> Self {
         Self {

@@ -9,7 +9,7 @@ use super::clocks::Clock;
 use super::errno::{Answer, Errno, Failure};
 use super::memory::{self, GuestMemory};
 use super::streams::Streams;
-use crate::imports::{Guest, GuestState, interrupt_wait, unless_interrupted};
+use crate::imports::{Guest, GuestState, interrupt_wait};
 
 /// The most that may be waited for at once.
 const MOST_WISHES: u32 = 64;
@@ -85,7 +85,7 @@ pub(super) async fn poll(
 async fn sleep(guest: &mut Guest<'_>, wait: Duration) -> Answer {
     let control = guest.data().active.as_ref().map(|active| Arc::clone(&active.control));
     let Some(control) = control else { return Err(Errno::INVAL.into()) };
-    if unless_interrupted(&control, tokio::time::sleep(wait)).await.is_some() {
+    if control.unless_interrupted(tokio::time::sleep(wait)).await.is_some() {
         return Ok(());
     }
     interrupt_wait(guest).map_err(Failure::Trap)?;

@@ -2,10 +2,9 @@
 
 use pcm_runtime_api::OutputStream;
 use pcm_runtime_files::Fd;
-use pcm_runtime_guest::Stop;
+use pcm_runtime_guest::{Active, Stop};
 
 use super::errno::{Answer, Errno, Failure};
-use crate::calls::Active;
 
 const STDIN: Fd = 0;
 const STDOUT: Fd = 1;

@@ -7,12 +7,10 @@ use std::time::{Duration, Instant};
 
 use pcm_python_wasm::Signals;
 use pcm_runtime_api::{Limits, NoHost, SandboxConfig};
-use pcm_runtime_guest::Run;
+use pcm_runtime_guest::{Active, Control, Run};
 use wasmtime::{Engine, Extern, Linker, Memory, MemoryType, Store, StoreLimits, Val, ValType};
 
 use super::{Exited, MODULE, Wasi, define};
-use crate::calls::Active;
-use crate::control::Control;
 use crate::imports::GuestState;
 
 const PAGE: u32 = 64 << 10;

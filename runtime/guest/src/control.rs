@@ -8,10 +8,11 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use pcm_runtime_api::Limits;
-use pcm_runtime_guest::Stop;
 use rustix::time::{ClockId, clock_gettime};
 use tokio::sync::watch;
 use tokio::time::{sleep, sleep_until};
+
+use crate::Stop;
 
 /// The processor time in which an interrupted guest must end: a machine that is busy with other
 /// things must not cost anybody a session.
@@ -23,7 +24,7 @@ const INTERRUPTS: u8 = 2;
 
 /// The limits in time of one run, and its processor time.
 #[derive(Debug)]
-pub(crate) struct Control {
+pub struct Control {
     deadline: Option<Instant>,
     cpu_limit: Option<Duration>,
     /// Nanoseconds of the polls that are over.
@@ -45,7 +46,7 @@ struct Told {
 
 /// What to do with a guest that runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Step {
+pub enum Step {
     GoOn,
     /// Interrupt it.
     Interrupt,
@@ -55,7 +56,7 @@ pub(crate) enum Step {
 
 impl Control {
     /// The control of a run that begins now.
-    pub(crate) fn new(limits: &Limits) -> Self {
+    pub fn new(limits: &Limits) -> Self {
         Self {
             deadline: limits.timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
             cpu_limit: limits.cpu,
@@ -67,17 +68,17 @@ impl Control {
     }
 
     /// Asks the run to stop.
-    pub(crate) fn cancel(&self) {
+    pub fn cancel(&self) {
         self.cancelled.send_replace(true);
     }
 
     /// Why the guest was interrupted, if it was.
-    pub(crate) fn told(&self) -> Option<Stop> {
+    pub fn told(&self) -> Option<Stop> {
         self.lock().map(|told| told.stop)
     }
 
     /// What to do now. For the thread that polls the guest, which does it.
-    pub(crate) fn step(&self) -> Step {
+    pub fn step(&self) -> Step {
         let mut told = self.lock();
         let Some(told) = &mut *told else {
             let Some(stop) = self.due() else { return Step::GoOn };
@@ -109,7 +110,7 @@ impl Control {
     }
 
     /// Waits until a guest that waits has to be interrupted; then it is time for a [`step`](Self::step).
-    pub(crate) async fn interrupted(&self) {
+    pub async fn interrupted(&self) {
         let told = *self.lock();
         match told {
             None => drop(self.called_off().await),
@@ -121,7 +122,7 @@ impl Control {
     }
 
     /// Waits until the guest has to be stopped, whether it runs or not.
-    pub(crate) async fn killed(&self) -> Stop {
+    pub async fn killed(&self) -> Stop {
         let stop = self.called_off().await;
         sleep(GRACE).await;
         self.told().unwrap_or(stop)
@@ -144,7 +145,7 @@ impl Control {
     }
 
     /// Processor time of the polls so far.
-    pub(crate) fn cpu(&self) -> Duration {
+    pub fn cpu(&self) -> Duration {
         Duration::from_nanos(self.cpu_used.load(Relaxed))
     }
 
@@ -155,8 +156,26 @@ impl Control {
     }
 
     /// Counts the processor time of `work`.
-    pub(crate) async fn metered<F: Future>(&self, work: F) -> F::Output {
+    pub async fn metered<F: Future>(&self, work: F) -> F::Output {
         Metered { control: self, work: std::pin::pin!(work) }.await
+    }
+
+    /// Counts the processor time of `work`, which does not wait.
+    pub fn metered_here<T>(&self, work: impl FnOnce() -> T) -> T {
+        let began = thread_time();
+        self.poll_began.store(began, Relaxed);
+        let result = work();
+        self.cpu_used.fetch_add(thread_time().saturating_sub(began), Relaxed);
+        result
+    }
+
+    /// What `work` gives; None when the guest has to be interrupted before that.
+    pub async fn unless_interrupted<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            done = work => Some(done),
+            () = self.interrupted() => None,
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Told>> {
@@ -173,11 +192,8 @@ impl<F: Future> Future for Metered<'_, F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        let began = thread_time();
-        self.control.poll_began.store(began, Relaxed);
-        let result = self.work.as_mut().poll(context);
-        self.control.cpu_used.fetch_add(thread_time().saturating_sub(began), Relaxed);
-        result
+        let Self { control, work } = &mut *self;
+        control.metered_here(|| work.as_mut().poll(context))
     }
 }
 

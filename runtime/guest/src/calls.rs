@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use pcm_runtime_guest::{Run, refusal};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
-use wasmtime::{Result, bail};
 
 use crate::control::Control;
+use crate::frames::refusal;
+use crate::run::Run;
 
 /// The calls of one session that the host works on at a time; further ones wait. A finished call
 /// counts until the guest has taken its reply, so that replies cannot pile up.
@@ -26,11 +26,11 @@ const REFUSED_CALLS: usize = 1 << 20;
 const GLANCES: u32 = 100;
 
 /// What the host keeps for the run that goes on.
-pub(crate) struct Active {
-    pub(crate) control: Arc<Control>,
-    pub(crate) run: Arc<Run>,
+pub struct Active {
+    pub control: Arc<Control>,
+    pub run: Arc<Run>,
     /// The reply that the guest takes next.
-    pub(crate) held: Vec<u8>,
+    pub held: Vec<u8>,
     submitted: JoinSet<Reply>,
     /// Calls that were not started, and why.
     refused: VecDeque<(i32, Refused)>,
@@ -50,15 +50,30 @@ struct InOrder {
     glances: u32,
 }
 
+/// Why no run can go on with its calls. Nothing that a guest meets which calls its host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallsError {
+    /// More calls than can be numbered.
+    #[error("too many calls")]
+    TooMany,
+    /// More refusals than a guest that takes its replies ever leaves.
+    #[error("the guest floods its host with calls")]
+    Flood,
+    /// A call was ended by the runtime.
+    #[error("the host ended before its call did")]
+    Lost,
+}
+
 /// Why a call was not started.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Refused {
+pub enum Refused {
     TooLong(usize),
     TooManyWait,
 }
 
 impl Refused {
-    pub(crate) fn frame(self, run: &Run) -> Vec<u8> {
+    pub fn frame(self, run: &Run) -> Vec<u8> {
         match self {
             Self::TooLong(length) => run.too_long(length),
             Self::TooManyWait => refusal("LimitExceeded", "too many calls are waiting"),
@@ -74,7 +89,7 @@ struct Reply {
 }
 
 impl Active {
-    pub(crate) fn new(run: Arc<Run>, control: Arc<Control>, deterministic: bool) -> Self {
+    pub fn new(run: Arc<Run>, control: Arc<Control>, deterministic: bool) -> Self {
         Self {
             control,
             run,
@@ -89,15 +104,15 @@ impl Active {
     }
 
     /// Keeps a reply for `take`, and gives its length.
-    pub(crate) fn hold(&mut self, reply: Vec<u8>) -> Result<i32> {
+    pub fn hold(&mut self, reply: Vec<u8>) -> Result<i32, CallsError> {
         self.held = reply;
-        Ok(i32::try_from(self.held.len())?)
+        i32::try_from(self.held.len()).map_err(|_| CallsError::TooMany)
     }
 
     /// Starts a call and gives its number. A call that cannot be started is refused when the guest
     /// asks for its reply.
-    pub(crate) fn submit(&mut self, request: std::result::Result<Vec<u8>, Refused>) -> Result<i32> {
-        let Some(number) = self.last_number.checked_add(1) else { bail!("too many calls") };
+    pub fn submit(&mut self, request: Result<Vec<u8>, Refused>) -> Result<i32, CallsError> {
+        let Some(number) = self.last_number.checked_add(1) else { return Err(CallsError::TooMany) };
         self.last_number = number;
         let request = request.and_then(|request| {
             let bytes = self.waiting_bytes + request.len() as u64;
@@ -108,7 +123,7 @@ impl Active {
         let request = match request {
             Ok(request) => request,
             Err(_) if self.refused.len() >= REFUSED_CALLS => {
-                bail!("the guest floods its host with calls")
+                return Err(CallsError::Flood);
             }
             Err(refused) => {
                 self.refused.push_back((number, refused));
@@ -130,21 +145,21 @@ impl Active {
     }
 
     /// Waits for a reply, for ever when nothing was submitted.
-    async fn joined(&mut self) -> Result<Reply> {
+    async fn joined(&mut self) -> Result<Reply, CallsError> {
         match self.submitted.join_next().await {
-            Some(reply) => Ok(reply?),
+            Some(reply) => reply.map_err(|_| CallsError::Lost),
             None => std::future::pending().await,
         }
     }
 
     /// Whether a wait of this length is only time that passes: no reply is expected.
-    pub(crate) fn only_waits(&self) -> bool {
+    pub fn only_waits(&self) -> bool {
         self.refused.is_empty()
             && self.in_order.as_ref().is_some_and(|in_order| in_order.expected.is_empty())
     }
 
     /// The reply to the oldest request; a guest that only looks gets it when it has looked often.
-    async fn next_in_order(&mut self, looks: bool) -> Result<Option<Reply>> {
+    async fn next_in_order(&mut self, looks: bool) -> Result<Option<Reply>, CallsError> {
         loop {
             let Some(in_order) = &mut self.in_order else { return Ok(None) };
             let Some(&number) = in_order.expected.front() else { return Ok(None) };
@@ -166,10 +181,10 @@ impl Active {
     }
 
     /// The next reply to a submitted request: waits for ever without a timeout.
-    pub(crate) async fn next_reply(
+    pub async fn next_reply(
         &mut self,
         timeout: Option<Duration>,
-    ) -> Result<Option<(i32, Vec<u8>)>> {
+    ) -> Result<Option<(i32, Vec<u8>)>, CallsError> {
         if let Some((number, refused)) = self.refused.pop_front() {
             return Ok(Some((number, refused.frame(&self.run))));
         }
@@ -180,7 +195,7 @@ impl Active {
             Some(Duration::ZERO) if self.submitted.is_empty() => return Ok(None),
             Some(Duration::ZERO) => {
                 tokio::task::yield_now().await; // the calls may share this thread
-                self.submitted.try_join_next().transpose()?
+                self.submitted.try_join_next().transpose().map_err(|_| CallsError::Lost)?
             }
             Some(timeout) => match tokio::time::timeout(timeout, self.joined()).await {
                 Ok(reply) => Some(reply?),

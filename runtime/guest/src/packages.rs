@@ -1,6 +1,6 @@
 //! The packages of a session: which they are, and where the sandbox sees them.
 //!
-//! The sandbox has no network. Its [`PackageSource`] makes a folder on the host, and the mount at
+//! Most sandboxes have no network. A [`PackageSource`] makes a folder on the host, and the mount at
 //! `/packages` becomes that folder, between two imports of the code that asked for it.
 
 use std::sync::Arc;
@@ -11,23 +11,24 @@ use pcm_runtime_api::{
 };
 use tokio::sync::Mutex;
 
-use crate::engine::PACKAGES_FOLDER;
+/// Where every wall shows them.
+pub const PACKAGES_FOLDER: &str = "/packages";
 
 /// Shared between a session and its forks: they see the same folder.
 #[derive(Debug)]
-pub(crate) struct Deps {
+pub struct Packages {
     source: Arc<dyn PackageSource>,
     folder: PackagesFolder,
     /// What was asked for and is there.
     installed: Mutex<Vec<String>>,
 }
 
-impl Deps {
-    pub(crate) fn new(source: Arc<dyn PackageSource>) -> Self {
+impl Packages {
+    pub fn new(source: Arc<dyn PackageSource>) -> Self {
         Self { source, folder: PackagesFolder::default(), installed: Mutex::default() }
     }
 
-    pub(crate) fn mount(&self) -> Mount {
+    pub fn mount(&self) -> Mount {
         Mount {
             host: MountSource::Packages(self.folder.clone()),
             guest: PACKAGES_FOLDER.to_owned(),
@@ -36,7 +37,7 @@ impl Deps {
     }
 
     /// All at once, or, if that fails, those that can be had.
-    pub(crate) async fn install(&self, specs: &[String], progress: &Progress<'_>) -> DepsReport {
+    pub async fn install(&self, specs: &[String], progress: &Progress<'_>) -> DepsReport {
         let mut installed = self.installed.lock().await;
         let mut report = DepsReport::default();
         let (known, new): (Vec<String>, _) =
@@ -63,7 +64,7 @@ impl Deps {
     }
 
     /// What the packages that are left require stays, whoever asked for it.
-    pub(crate) async fn uninstall(&self, names: &[String]) -> DepsReport {
+    pub async fn uninstall(&self, names: &[String]) -> DepsReport {
         let mut installed = self.installed.lock().await;
         let mut report = DepsReport::default();
         let mut left = installed.clone();
@@ -138,17 +139,17 @@ mod tests {
         text.split_whitespace().map(str::to_owned).collect()
     }
 
-    fn folder(deps: &Deps) -> Option<String> {
+    fn folder(deps: &Packages) -> Option<String> {
         deps.mount().host.folder().and_then(|folder| folder.to_str().map(str::to_owned))
     }
 
-    async fn install(deps: &Deps, text: &str) -> DepsReport {
+    async fn install(deps: &Packages, text: &str) -> DepsReport {
         deps.install(&specs(text), &|_| {}).await
     }
 
     #[tokio::test]
     async fn packages_add_up_and_versions_replace_each_other() {
-        let deps = Deps::new(Arc::new(Shop));
+        let deps = Packages::new(Arc::new(Shop));
         assert_eq!(folder(&deps), None);
         assert_eq!(install(&deps, "one two>=1").await.changed, specs("one two>=1"));
         let report = install(&deps, "one Two>=2 three").await;
@@ -158,7 +159,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_that_fails_keeps_none_of_the_others_out() {
-        let deps = Deps::new(Arc::new(Shop));
+        let deps = Packages::new(Arc::new(Shop));
         let report = install(&deps, "one nothing two").await;
         assert_eq!(report.changed, specs("one two"));
         let failed = report.failed.first().map(|failed| (&*failed.spec, &*failed.reason));
@@ -168,7 +169,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_removed_is_gone_from_the_folder() {
-        let deps = Deps::new(Arc::new(Shop));
+        let deps = Packages::new(Arc::new(Shop));
         install(&deps, "one two_x>=3").await;
         let report = deps.uninstall(&specs("Two-X four")).await;
         assert_eq!((report.changed, report.unchanged), (specs("Two-X"), specs("four")));

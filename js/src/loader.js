@@ -1,0 +1,149 @@
+// Loads Pyodide, in place of its own `pyodide.mjs`: one way in, no packages, no network, nothing to
+// find out about the surroundings.
+
+/** Where Python finds its standard library, one file with bytecode. */
+const STDLIB = "/lib/python314.zip";
+/** Folders that Python looks for when it starts. */
+const FOLDERS = ["/lib/python3.14/lib-dynload", "/lib/python3.14/site-packages"];
+const HOME = "/work";
+
+/**
+ * A module of two functions, which gives a value that no JavaScript can make, and tells whether a
+ * value is that one: `(struct)`; `c: () -> externref`, `i: (externref) -> i32`.
+ */
+const SENTINEL = [
+  ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+  // types: (struct), (func (result externref)), (func (param externref) (result i32))
+  ...[1, 12, 3, 0x5f, 0, 0x60, 0, 1, 0x6f, 0x60, 1, 0x6f, 1, 0x7f],
+  ...[3, 3, 2, 1, 2], // two functions, of the types 1 and 2
+  ...[7, 9, 2, 1, 0x63, 0, 0, 1, 0x69, 0, 1], // exported as "c" and "i"
+  ...[10, 19, 2],
+  ...[7, 0, 0xfb, 0, 0, 0xfb, 0x1b, 0x0b], // struct.new 0, extern.convert_any
+  ...[9, 0, 0x20, 0, 0xfb, 0x1a, 0xfb, 0x14, 0, 0x0b], // any.convert_extern, ref.test (ref 0)
+];
+
+/**
+ * @param {object} ops the functions of the host
+ * @param {(shims: object) => Function} pyodide the wrapped `pyodide.asm.mjs`
+ */
+function makeLoader(ops, pyodide) {
+  "use strict";
+  const { Instance, Module: WasmModule } = WebAssembly;
+  const Bytes = Uint8Array;
+  const shims = makeShims(ops);
+  const create = pyodide(shims);
+  let python;
+
+  /**
+   * Makes the module. With `bytes` of memory it is one whose Python is not started, because it comes
+   * with the memory, which the host puts in place before `resume`.
+   */
+  async function start(wasm, stdlib, bytes) {
+    const api = {
+      config: {
+        jsglobals: Object.create(null),
+        env: { HOME, PYTHONINSPECT: "1", LANG: "C.UTF-8" },
+        args: [],
+        packages: [],
+        BUILD_ID: "0".repeat(64),
+        enableRunUntilComplete: false,
+        _makeSnapshot: bytes === 0,
+      },
+      runtimeEnv: { IN_SHELL: true },
+    };
+    const sentinel = new Instance(new WasmModule(Bytes.from(SENTINEL))).exports;
+    const settings = {
+      API: api,
+      noInitialRun: bytes > 0,
+      arguments: [],
+      thisProgram: "python",
+      print: shims.console.log,
+      printErr: shims.console.log,
+      locateFile: (path) => path,
+      preRun: [(module) => prepare(module, stdlib, api)],
+      instantiateWasm(imports, done) {
+        imports.env.Jsv_GetError_import = sentinel.c;
+        imports.env.JsvError_Check = sentinel.i;
+        done(new Instance(wasm, imports), wasm);
+        return {};
+      },
+    };
+    if (bytes > 0) settings.INITIAL_MEMORY = bytes;
+    python = await create(settings);
+  }
+
+  function prepare(module, stdlib, api) {
+    const version = module.HEAPU32[module._Py_Version >>> 2];
+    api.pyVersionTuple = [version >>> 24, (version >>> 16) & 255, (version >>> 8) & 255];
+    api.sitePackages = "/lib/python3.14/site-packages";
+    const { FS, ENV } = module;
+    for (const folder of [...FOLDERS, HOME]) FS.mkdirTree(folder);
+    FS.writeFile(STDLIB, stdlib, { canOwn: true });
+    FS.chdir(HOME);
+    for (const name in ENV) delete ENV[name];
+    Object.assign(ENV, api.config.env);
+  }
+
+  /**
+   * Python looks here for the signal when the host has told it to: there is one, once.
+   */
+  function armInterrupts() {
+    python.Py_EmscriptenSignalBuffer = {
+      get 0() {
+        python.HEAP32[python._Py_EMSCRIPTEN_SIGNAL_HANDLING >>> 2] = 0;
+        return 2;
+      },
+      set 0(_value) {},
+    };
+  }
+
+  /** The functions that Python's side of the port is made of; memory may move whenever it grows. */
+  const port = {
+    begin: () => ops.op_pcm_begin(),
+    call: (at, length) => ops.op_pcm_call(python.HEAPU8, at, length),
+    submit: (at, length) => ops.op_pcm_submit(python.HEAPU8, at, length),
+    poll: (timeout) => ops.op_pcm_poll(timeout),
+    take: (at) => ops.op_pcm_take(python.HEAPU8, at),
+    emit: (channel, at, length) => ops.op_pcm_emit(python.HEAPU8, channel, at, length),
+    sleep: (seconds) => ops.op_pcm_sleep(seconds),
+    end: (at, length) => ops.op_pcm_end(python.HEAPU8, at, length),
+  };
+
+  let api;
+  let runOnce;
+
+  /** Finishes what `start` began; `state` is what came with the memory, as JSON. */
+  function finish(state) {
+    const known = state === "" ? undefined : JSON.parse(state);
+    api = python.API.finalizeBootstrap(known, () => null);
+    armInterrupts();
+  }
+
+  /** Connects Python's side of the port. */
+  function resume(state) {
+    finish(state);
+    const session = api.pyimport("pcm_pyodide.session");
+    session.resume(port);
+    runOnce = session.run;
+    session.destroy();
+  }
+
+  /** What belongs to the memory as it is now, for `resume`. */
+  function snapshot() {
+    return JSON.stringify(python.API.serializeHiwireState());
+  }
+
+  return {
+    start,
+    finish,
+    resume,
+    snapshot,
+    memory: () => python.HEAPU8,
+    handling: () => python._Py_EMSCRIPTEN_SIGNAL_HANDLING,
+    clock: () => python.__Py_emscripten_signal_clock,
+    put: (path, bytes) => python.FS.writeFile(path, bytes, { canOwn: true }),
+    get: (path) => python.FS.readFile(path),
+    execute: (source) => void api.runPython(source),
+    run: () => runOnce(),
+  };
+}

@@ -1,0 +1,58 @@
+"""The session of the snapshot: common modules imported, the evaluator ready and warm."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import time
+from types import SimpleNamespace
+
+from pcm_guest import Guest, rehearsal
+from pcm_pyodide.port import HostFunctions, assignment, connect, finish, interrupt
+
+_port = SimpleNamespace()
+_host: HostFunctions
+
+
+def prepare() -> None:
+    """Makes everything that can be made without a host. Once, before the snapshot."""
+    global _guest
+    rehearsal.import_common_modules()
+    for name in ("js", "pyodide_js"):
+        sys.modules.pop(name, None)
+    rehearsal.use(_port, rehearsal.RehearsalHost())
+    _guest = Guest(_port)
+    _guest.install()
+    _guest.install_network()
+    rehearsal.rehearse(_guest)
+    # Last: that a folder is missing would be remembered in the snapshot, and believed ever after.
+    sys.path.extend(rehearsal.FOLDERS)
+    sys.path_importer_cache.clear()
+    gc.collect()
+    gc.freeze()
+
+
+def resume(host: HostFunctions) -> None:
+    """Connects the session to its host. Once, in every sandbox."""
+    global _host
+    _host = host
+    connect(_port, host)
+
+    def sleep(seconds: float, /) -> None:
+        """Waits, in the host."""
+        if host.sleep(_duration(seconds)) < 0:
+            interrupt()
+
+    time.sleep = sleep
+
+
+def _duration(seconds: float) -> float:
+    duration = float(seconds)
+    if duration < 0:
+        raise ValueError("sleep length must be non-negative")
+    return duration
+
+
+def run() -> None:
+    """Does one run: the host has the source, and takes the outcome."""
+    finish(_host, _guest.run(*assignment(_host)))
