@@ -62,8 +62,11 @@ function makeLoader(ops, pyodide) {
       locateFile: (path) => path,
       preRun: [(module) => prepare(module, stdlib, api)],
       instantiateWasm(imports, done) {
-        imports.env.Jsv_GetError_import = sentinel.c;
-        imports.env.JsvError_Check = sentinel.i;
+        const { env } = imports;
+        env.Jsv_GetError_import = sentinel.c;
+        env.JsvError_Check = sentinel.i;
+        const grow = env.emscripten_resize_heap;
+        env.emscripten_resize_heap = (size) => ops.op_pcm_may_hold(size >>> 0) && grow(size);
         done(new Instance(wasm, imports), wasm);
         return {};
       },
@@ -124,7 +127,7 @@ function makeLoader(ops, pyodide) {
     finish(state);
     const session = api.pyimport("pcm_pyodide.session");
     session.resume(port);
-    runOnce = session.run;
+    runOnce = session.run.copy();
     session.destroy();
   }
 
@@ -144,6 +147,6 @@ function makeLoader(ops, pyodide) {
     put: (path, bytes) => python.FS.writeFile(path, bytes, { canOwn: true }),
     get: (path) => python.FS.readFile(path),
     execute: (source) => void api.runPython(source),
-    run: () => runOnce(),
+    runner: () => runOnce,
   };
 }

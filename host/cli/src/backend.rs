@@ -7,6 +7,8 @@ use std::sync::Arc;
 #[cfg(feature = "wasm")]
 use pcm_runtime_api::ExecutorError;
 use pcm_runtime_api::{Executor, SandboxConfig};
+#[cfg(feature = "deno")]
+use pcm_runtime_deno::{DenoEngine, DenoSandbox};
 #[cfg(feature = "wasm")]
 use pcm_runtime_wasm::{WasmEngine, WasmSandbox};
 use serde::Serialize;
@@ -59,7 +61,8 @@ impl BackendKind {
     pub fn is_built_in(self) -> bool {
         match self {
             Self::Wasm => cfg!(feature = "wasm"),
-            Self::DenoSandbox | Self::Subprocess | Self::Container | Self::InProcess => false,
+            Self::DenoSandbox => cfg!(feature = "deno"),
+            Self::Subprocess | Self::Container | Self::InProcess => false,
         }
     }
 
@@ -67,7 +70,8 @@ impl BackendKind {
     pub fn how_to_get(self) -> &'static str {
         match self {
             Self::Wasm => "build pcm-sandbox with the feature `wasm`",
-            Self::DenoSandbox | Self::Subprocess | Self::Container | Self::InProcess => {
+            Self::DenoSandbox => "build pcm-sandbox with the feature `deno`",
+            Self::Subprocess | Self::Container | Self::InProcess => {
                 "this version of pcm-sandbox does not contain it"
             }
         }
@@ -87,6 +91,8 @@ impl BackendKind {
         match self {
             #[cfg(feature = "wasm")]
             Self::Wasm => Ok(Arc::new(WasmSandbox::new(wasm_engine().await?, config))),
+            #[cfg(feature = "deno")]
+            Self::DenoSandbox => Ok(Arc::new(DenoSandbox::new(DenoEngine::shared(), config))),
             _ => {
                 let _ = config; // a build may have no backend at all
                 Err(Error::BackendNotBuilt { backend: self })

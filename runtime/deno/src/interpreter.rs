@@ -1,233 +1,345 @@
-//! Python in an isolate.
+//! Python in an isolate: loaded from a snapshot, or from nothing to make one.
 
-use std::time::Instant;
+use std::fs::File;
+use std::ptr::NonNull;
 
+use deno_core::v8::script_compiler::{
+    self, CachedData, CompileOptions, NoCacheReason, Source as ScriptSource,
+};
 use deno_core::{JsRuntime, v8};
-use deno_core::v8::script_compiler::{self, CachedData, CompileOptions, NoCacheReason, Source};
+use rustix::mm::{MapFlags, ProtFlags, mmap};
 
 use crate::assets;
 use crate::error::DenoError;
 use crate::isolate;
+use crate::mapping::Mapping;
+use crate::memory::Memory;
 use crate::ops::Log;
 
 type Scope<'s, 'i> = v8::PinScope<'s, 'i>;
 
-/// What an interpreter is made of.
+/// What every interpreter is made of.
 pub(crate) struct Parts<'a> {
-    pub(crate) pyodide_js: &'a [u8],
-    pub(crate) stdlib: Vec<u8>,
+    /// Pyodide's own JavaScript, wrapped.
+    pub(crate) script: &'static [u8],
+    /// What V8 made of it the last time.
     pub(crate) code_cache: Option<&'a [u8]>,
-    pub(crate) wasm: Wasm<'a>,
-    /// The bytes of memory that it begins with; 0 to start Python from nothing.
-    pub(crate) memory: usize,
+    /// The interpreter, with the bound on its memory in it.
+    pub(crate) module: Module<'a>,
+    pub(crate) stdlib: Stdlib<'a>,
+    /// What it begins with; None to start Python.
+    pub(crate) snapshot: Option<&'a Snapshot>,
 }
 
-pub(crate) enum Wasm<'a> {
+/// WebAssembly, compiled before or not.
+pub(crate) enum Module<'a> {
     Bytes(&'a [u8]),
     Compiled(&'a v8::CompiledWasmModule),
 }
 
-/// Pyodide, loaded.
+/// The standard library as one file.
+pub(crate) enum Stdlib<'a> {
+    Bytes(&'a [u8]),
+    File(&'a File),
+}
+
+/// A Python that was started, with all that it had imported.
+#[derive(Debug)]
+pub(crate) struct Snapshot {
+    /// The memory, byte for byte.
+    pub(crate) memory: File,
+    pub(crate) bytes: usize,
+    /// What JavaScript has to know of it.
+    pub(crate) state: String,
+}
+
+/// Python in an isolate of its own, on this thread.
 pub(crate) struct Interpreter {
     loader: v8::Global<v8::Object>,
     script: v8::Global<v8::UnboundScript>,
     module: v8::CompiledWasmModule,
-    pub(crate) runtime: JsRuntime,
+    run: Option<v8::Global<v8::Function>>,
+    memory: Option<Memory>,
+    runtime: JsRuntime,
 }
 
 impl Interpreter {
-    pub(crate) fn load(parts: Parts<'_>) -> Result<Self, DenoError> {
-        let t = Instant::now();
-        let mut runtime = isolate::make(256 << 20);
-        eprintln!("  isolate {:?}", t.elapsed());
-        let (loader, script, module) = {
-            deno_core::scope!(scope, &mut runtime);
-            v8::tc_scope!(let scope, scope);
-            let context = scope.get_current_context();
-            context.set_allow_generation_from_strings(false);
-            let loaded = load(scope, &parts);
-            eprintln!("  loaded {:?}", t.elapsed());
-            match loaded {
-                Some(loaded) => loaded,
-                None => return Err(DenoError::Start(describe(scope))),
-            }
-        };
-        let mut interpreter = Self { loader, script, module, runtime };
-        let started = interpreter.start(parts);
-        eprintln!("  started {:?}", t.elapsed());
-        started.map(|()| interpreter)
-    }
-
-    fn start(&mut self, parts: Parts<'_>) -> Result<(), DenoError> {
-        deno_core::scope!(scope, &mut self.runtime);
-        v8::tc_scope!(let scope, scope);
-        let loader = v8::Local::new(scope, &self.loader);
-        let stdlib = v8::ArrayBuffer::new_backing_store_from_vec(parts.stdlib).make_shared();
-        let stdlib = v8::ArrayBuffer::with_backing_store(scope, &stdlib);
-        let length = stdlib.byte_length();
-        let started = (|| {
-            let stdlib = v8::Uint8Array::new(scope, stdlib, 0, length)?;
-            let wasm = v8::WasmModuleObject::from_compiled_module(scope, &self.module)?;
-            let memory = v8::Number::new(scope, parts.memory as f64);
-            let promise =
-                call(scope, loader, "start", &[wasm.into(), stdlib.into(), memory.into()])?;
-            v8::Local::<v8::Promise>::try_from(promise).ok()
-        })();
-        let Some(promise) = started else { return Err(DenoError::Start(describe(scope))) };
-        scope.perform_microtask_checkpoint();
-        match promise.state() {
-            v8::PromiseState::Fulfilled => Ok(()),
-            v8::PromiseState::Pending => Err(DenoError::Start("it waits for something".to_owned())),
-            v8::PromiseState::Rejected => {
-                let reason = promise.result(scope);
-                let text = if let Ok(object) = v8::Local::<v8::Object>::try_from(reason) {
-                    let key = v8::String::new(scope, "stack").unwrap();
-                    object.get(scope, key.into()).map(|v| v.to_rust_string_lossy(scope)).unwrap_or_default()
-                } else {
-                    reason.to_rust_string_lossy(scope)
-                };
-                Err(DenoError::Start(text))
-            }
+    /// Makes an isolate with Pyodide in it. With a snapshot it is ready to run; without one Python
+    /// is started, and has nothing of the guest.
+    pub(crate) fn load(parts: &Parts<'_>) -> Result<Self, DenoError> {
+        let mut runtime = isolate::make();
+        let loaded = entered(&mut runtime, |scope| load(scope, parts));
+        let (loader, script, module) = loaded?;
+        let mut interpreter = Self { loader, script, module, run: None, memory: None, runtime };
+        interpreter.start(parts)?;
+        match parts.snapshot {
+            Some(snapshot) => interpreter.resume(snapshot)?,
+            None => interpreter.call("finish", |scope| Some(vec![text(scope, "")?]), |_, _| Some(()))?,
         }
+        Ok(interpreter)
     }
 
-    pub(crate) fn put(&mut self, path: &str, data: Vec<u8>) -> Result<(), DenoError> {
-        deno_core::scope!(scope, &mut self.runtime);
-        v8::tc_scope!(let scope, scope);
-        let loader = v8::Local::new(scope, &self.loader);
-        let store = v8::ArrayBuffer::new_backing_store_from_vec(data).make_shared();
-        let buffer = v8::ArrayBuffer::with_backing_store(scope, &store);
-        let length = buffer.byte_length();
-        let done = (|| {
-            let bytes = v8::Uint8Array::new(scope, buffer, 0, length)?;
-            let path = v8::String::new(scope, path)?;
-            call(scope, loader, "put", &[path.into(), bytes.into()])
-        })();
-        if done.is_none() { Err(DenoError::Start(describe(scope))) } else { Ok(()) }
-    }
-
-    pub(crate) fn bytes(&mut self, name: &str, arguments: &[&str]) -> Result<Vec<u8>, DenoError> {
-        self.call(name, arguments, |_, value| {
-            let view = v8::Local::<v8::Uint8Array>::try_from(value).unwrap();
-            let mut into = vec![0; view.byte_length()];
-            view.copy_contents(&mut into);
-            into
+    fn start(&mut self, parts: &Parts<'_>) -> Result<(), DenoError> {
+        let stdlib = match parts.stdlib {
+            Stdlib::Bytes(bytes) => v8::ArrayBuffer::new_backing_store_from_vec(bytes.to_vec()),
+            Stdlib::File(file) => Mapping::of(file).map_err(DenoError::Memory)?.into_backing_store(),
+        };
+        let bytes = parts.snapshot.map_or(0, |snapshot| snapshot.bytes);
+        let (loader, module) = (&self.loader, &self.module);
+        let promise = entered(&mut self.runtime, |scope| {
+            let loader = v8::Local::new(scope, loader);
+            let stdlib = array(scope, stdlib)?;
+            let module = v8::WasmModuleObject::from_compiled_module(scope, module)?.into();
+            let bytes = v8::Number::new(scope, bytes as f64).into();
+            let promise = call(scope, loader, "start", &[module, stdlib, bytes])?;
+            let promise = v8::Local::<v8::Promise>::try_from(promise).ok()?;
+            Some(v8::Global::new(scope, promise))
+        })?;
+        entered(&mut self.runtime, |scope| {
+            scope.perform_microtask_checkpoint();
+            let promise = v8::Local::new(scope, &promise);
+            match promise.state() {
+                v8::PromiseState::Fulfilled => Some(()),
+                v8::PromiseState::Pending => None,
+                v8::PromiseState::Rejected => {
+                    let reason = promise.result(scope);
+                    scope.throw_exception(reason);
+                    None
+                }
+            }
         })
     }
 
-    /// Calls a method of the loader.
-    pub(crate) fn call<T>(
-        &mut self,
-        name: &str,
-        arguments: &[&str],
-        read: impl FnOnce(&mut Scope<'_, '_>, v8::Local<'_, v8::Value>) -> T,
-    ) -> Result<T, DenoError> {
-        deno_core::scope!(scope, &mut self.runtime);
-        v8::tc_scope!(let scope, scope);
-        let loader = v8::Local::new(scope, &self.loader);
-        let arguments: Option<Vec<v8::Local<'_, v8::Value>>> = arguments
-            .iter()
-            .map(|text| v8::String::new(scope, text).map(Into::into))
-            .collect();
-        let value = arguments.and_then(|arguments| call(scope, loader, name, &arguments));
-        match value {
-            Some(value) => Ok(read(scope, value)),
-            None => Err(DenoError::Start(describe(scope))),
+    /// Puts the memory of the snapshot in place and connects Python to the ops.
+    fn resume(&mut self, snapshot: &Snapshot) -> Result<(), DenoError> {
+        let memory = self.memory()?;
+        if memory.bytes() < snapshot.bytes {
+            return Err(DenoError::Start("its memory is too small".to_owned()));
+        }
+        let flags = MapFlags::PRIVATE | MapFlags::FIXED;
+        let access = ProtFlags::READ | ProtFlags::WRITE;
+        // SAFETY: the range is memory of this isolate, which stands still, has this length, begins
+        // at a page as wasm memory does, and holds nothing that is still needed. A private mapping of
+        // a file behaves as the memory that was there. V8 unmaps it with the rest.
+        let mapped = unsafe {
+            mmap(memory.start().as_ptr().cast(), snapshot.bytes, access, flags, &snapshot.memory, 0)
+        };
+        mapped.map_err(|error| DenoError::Memory(error.into()))?;
+        let state = &snapshot.state;
+        self.call("resume", |scope| Some(vec![text(scope, state)?]), |_, _| Some(()))?;
+        let run = self.call(
+            "runner",
+            |_| Some(Vec::new()),
+            |scope, value| {
+                let run = v8::Local::<v8::Function>::try_from(value).ok()?;
+                Some(v8::Global::new(scope, run))
+            },
+        )?;
+        self.run = Some(run);
+        self.memory = Some(memory);
+        Ok(())
+    }
+
+    /// Makes Python do the one run that the ops know of.
+    pub(crate) fn run(&mut self) -> Result<(), String> {
+        let Some(run) = &self.run else { return Err("it is not ready".to_owned()) };
+        let ran = entered(&mut self.runtime, |scope| {
+            let run = v8::Local::new(scope, run);
+            let nothing = v8::undefined(scope).into();
+            run.call(scope, nothing, &[]).map(|_| ())
+        });
+        match ran {
+            Ok(()) => Ok(()),
+            Err(DenoError::Start(message)) => Err(message),
+            Err(error) => Err(error.to_string()),
         }
     }
 
-    pub(crate) fn fill(&mut self, image: &[u8]) {
-        self.call("memory", &[], |scope, value| {
-            let view = v8::Local::<v8::Uint8Array>::try_from(value).unwrap();
-            let buffer = view.buffer(scope).unwrap();
-            let data = buffer.data().unwrap();
-            assert!(buffer.byte_length() >= image.len());
-            unsafe { std::ptr::copy_nonoverlapping(image.as_ptr(), data.as_ptr().cast(), image.len()) }
-        }).unwrap();
+    /// Does what V8 and promises left to be done when nothing runs.
+    pub(crate) fn settle(&mut self) {
+        self.runtime.v8_isolate().perform_microtask_checkpoint();
+        let waker = std::task::Waker::noop();
+        let mut context = std::task::Context::from_waker(waker);
+        // Tasks of V8, as of its garbage collector. Nothing of ours is ever in the loop, and an
+        // error of the guest's promises is the guest's.
+        let _ = self.runtime.poll_event_loop(&mut context, deno_core::PollEventLoopOptions::default());
     }
 
-    pub(crate) fn compiled(&mut self) -> v8::CompiledWasmModule {
-        deno_core::scope!(scope, &mut self.runtime);
-        v8::WasmModuleObject::from_compiled_module(scope, &self.module)
-            .unwrap()
-            .get_compiled_module()
+    /// Executes Python source, for its effects.
+    pub(crate) fn execute(&mut self, source: &str) -> Result<(), DenoError> {
+        self.call("execute", |scope| Some(vec![text(scope, source)?]), |_, _| Some(()))
     }
 
-    pub(crate) fn code_cache(&mut self) -> Vec<u8> {
-        deno_core::scope!(scope, &mut self.runtime);
-        let script = v8::Local::new(scope, &self.script);
-        script.create_code_cache().map(|data| data.to_vec()).unwrap_or_default()
+    /// Puts a file where Python can read it.
+    pub(crate) fn put(&mut self, path: &str, content: Vec<u8>) -> Result<(), DenoError> {
+        let content = v8::ArrayBuffer::new_backing_store_from_vec(content);
+        let arguments = |scope: &mut Scope<'_, '_>| {
+            let content = array(scope, content)?;
+            Some(vec![text(scope, path)?, v8::Global::new(scope, content)])
+        };
+        self.call("put", arguments, |_, _| Some(()))
     }
 
-    pub(crate) fn log(&mut self) -> String {
-        self.runtime.op_state().borrow().borrow::<Log>().0.clone()
+    /// Reads a file that Python wrote.
+    pub(crate) fn get(&mut self, path: &str) -> Result<Vec<u8>, DenoError> {
+        self.call(
+            "get",
+            |scope| Some(vec![text(scope, path)?]),
+            |_, value| {
+                let view = v8::Local::<v8::Uint8Array>::try_from(value).ok()?;
+                let mut content = vec![0; view.byte_length()];
+                view.copy_contents(&mut content);
+                Some(content)
+            },
+        )
+    }
+
+    /// What belongs to the memory as it is now.
+    pub(crate) fn state(&mut self) -> Result<String, DenoError> {
+        let read = |scope: &mut Scope<'_, '_>, value: v8::Local<'_, v8::Value>| {
+            Some(value.to_rust_string_lossy(scope))
+        };
+        self.call("snapshot", |_| Some(Vec::new()), read)
+    }
+
+    /// The memory.
+    pub(crate) fn memory(&mut self) -> Result<Memory, DenoError> {
+        let [handling, clock] = ["handling", "clock"].map(|name| {
+            self.call(name, |_| Some(Vec::new()), |scope, value| value.uint32_value(scope))
+        });
+        let (handling, clock) = (handling?, clock?);
+        self.call(
+            "memory",
+            |_| Some(Vec::new()),
+            |scope, value| {
+                let view = v8::Local::<v8::Uint8Array>::try_from(value).ok()?;
+                let store = view.buffer(scope)?.get_backing_store();
+                let start = store.data()?.cast::<u8>();
+                Some(Memory::new(store, start, handling, clock))
+            },
+        )
+    }
+
+    /// The memory of an interpreter that is ready.
+    pub(crate) fn ready_memory(&self) -> Option<&Memory> {
+        self.memory.as_ref()
+    }
+
+    /// The compiled module, for further interpreters.
+    pub(crate) fn compiled(&mut self) -> Result<v8::CompiledWasmModule, DenoError> {
+        let module = &self.module;
+        entered(&mut self.runtime, |scope| {
+            let module = v8::WasmModuleObject::from_compiled_module(scope, module)?;
+            Some(module.get_compiled_module())
+        })
+    }
+
+    /// What V8 made of the script so far.
+    pub(crate) fn code_cache(&mut self) -> Result<Vec<u8>, DenoError> {
+        let script = &self.script;
+        entered(&mut self.runtime, |scope| {
+            let script = v8::Local::new(scope, script);
+            script.create_code_cache().map(|data| data.to_vec())
+        })
+    }
+
+    pub(crate) fn runtime(&mut self) -> &mut JsRuntime {
+        &mut self.runtime
+    }
+
+    /// Calls a function of the loader.
+    fn call<T>(
+        &mut self,
+        name: &str,
+        arguments: impl FnOnce(&mut Scope<'_, '_>) -> Option<Vec<v8::Global<v8::Value>>>,
+        read: impl FnOnce(&mut Scope<'_, '_>, v8::Local<'_, v8::Value>) -> Option<T>,
+    ) -> Result<T, DenoError> {
+        let loader = &self.loader;
+        let done = entered(&mut self.runtime, |scope| {
+            let loader = v8::Local::new(scope, loader);
+            let arguments = arguments(scope)?;
+            let arguments: Vec<_> =
+                arguments.iter().map(|argument| v8::Local::new(scope, argument)).collect();
+            let value = call(scope, loader, name, &arguments)?;
+            read(scope, value)
+        });
+        done.map_err(|error| match (error, self.runtime.op_state().borrow().try_borrow::<Log>()) {
+            (DenoError::Start(message), Some(Log(said))) if !said.is_empty() => {
+                DenoError::Start(format!("{message} ({said})"))
+            }
+            (error, _) => error,
+        })
     }
 }
 
-type Loaded =
-    (v8::Global<v8::Object>, v8::Global<v8::UnboundScript>, v8::CompiledWasmModule);
+/// Does something in the isolate, and tells what it threw.
+fn entered<T>(
+    runtime: &mut JsRuntime,
+    work: impl FnOnce(&mut Scope<'_, '_>) -> Option<T>,
+) -> Result<T, DenoError> {
+    deno_core::scope!(scope, runtime);
+    v8::tc_scope!(let scope, scope);
+    if let Some(done) = work(scope) {
+        return Ok(done);
+    }
+    let message = match (scope.has_terminated(), scope.exception()) {
+        (true, _) | (_, None) => "it was stopped".to_owned(),
+        (_, Some(exception)) => exception.to_rust_string_lossy(scope),
+    };
+    Err(DenoError::Start(message))
+}
+
+type Loaded = (v8::Global<v8::Object>, v8::Global<v8::UnboundScript>, v8::CompiledWasmModule);
 
 fn load(scope: &mut Scope<'_, '_>, parts: &Parts<'_>) -> Option<Loaded> {
     let context = scope.get_current_context();
+    context.set_allow_generation_from_strings(false);
     let global = context.global(scope);
     let ops = {
         let deno = get(scope, global, "Deno")?;
         let core = get(scope, deno, "core")?;
         get(scope, core, "ops")?
     };
-    for name in ["Deno", "__bootstrap"] {
+    // What `deno_core` makes; the loader has the ops, and nobody needs the rest.
+    for name in ["Deno", "__bootstrap", "queueMicrotask"] {
         let name = v8::String::new(scope, name)?;
         global.delete(scope, name.into())?;
     }
-    let loader = script(scope, assets::LOADER.as_bytes(), "loader.js", None)?;
-    let make: v8::Local<v8::Function> = evaluate(scope, loader)?.try_into().ok()?;
-    let source = script(scope, parts.pyodide_js, "pyodide.js", parts.code_cache)?;
+    let loader = script(scope, assets::LOADER.as_bytes(), c"loader.js".to_bytes(), None)?;
+    let make = v8::Local::<v8::Function>::try_from(evaluate(scope, loader)?).ok()?;
+    let source = script(scope, parts.script, c"pyodide.js".to_bytes(), parts.code_cache)?;
     let pyodide = evaluate(scope, source)?;
-    let undefined = v8::undefined(scope).into();
-    let loader: v8::Local<v8::Object> =
-        make.call(scope, undefined, &[ops.into(), pyodide])?.try_into().ok()?;
-    let module = match parts.wasm {
-        Wasm::Bytes(bytes) => v8::WasmModuleObject::compile(scope, bytes)?.get_compiled_module(),
-        Wasm::Compiled(module) => v8::WasmModuleObject::from_compiled_module(scope, module)?
-            .get_compiled_module(),
+    let nothing = v8::undefined(scope).into();
+    let loader = make.call(scope, nothing, &[ops.into(), pyodide])?;
+    let loader = v8::Local::<v8::Object>::try_from(loader).ok()?;
+    let module = match parts.module {
+        Module::Bytes(bytes) => v8::WasmModuleObject::compile(scope, bytes)?,
+        Module::Compiled(module) => v8::WasmModuleObject::from_compiled_module(scope, module)?,
     };
+    let module = module.get_compiled_module();
     Some((v8::Global::new(scope, loader), v8::Global::new(scope, source), module))
 }
 
+/// Compiles a script of Latin letters, which V8 reads where it lies.
 fn script<'s>(
     scope: &mut Scope<'s, '_>,
-    text: &[u8],
-    name: &str,
+    source: &'static [u8],
+    name: &'static [u8],
     cache: Option<&[u8]>,
 ) -> Option<v8::Local<'s, v8::UnboundScript>> {
-    let text = v8::String::new_from_utf8(scope, text, v8::NewStringType::Normal)?;
-    let name = v8::String::new(scope, name)?.into();
-    let origin = v8::ScriptOrigin::new(
-        scope, name, 0, 0, false, 0, None, false, false, false, None,
-    );
-    match cache {
-        Some(cache) => {
-            let mut source =
-                Source::new_with_cached_data(text, Some(&origin), CachedData::new(cache));
-            let script = script_compiler::compile_unbound_script(
-                scope,
-                &mut source,
-                CompileOptions::ConsumeCodeCache,
-                NoCacheReason::NoReason,
-            );
-            eprintln!("  cache rejected: {:?}", source.get_cached_data().map(|d| d.rejected()));
-            script
-        }
-        None => {
-            let mut source = Source::new(text, Some(&origin));
-            script_compiler::compile_unbound_script(
-                scope,
-                &mut source,
-                CompileOptions::NoCompileOptions,
-                NoCacheReason::NoReason,
-            )
-        }
-    }
+    let source = v8::String::new_external_onebyte_static(scope, source)?;
+    let name = v8::String::new_external_onebyte_static(scope, name)?.into();
+    let origin =
+        v8::ScriptOrigin::new(scope, name, 0, 0, false, 0, None, false, false, false, None);
+    let (mut source, options) = match cache {
+        Some(cache) => (
+            ScriptSource::new_with_cached_data(source, Some(&origin), CachedData::new(cache)),
+            CompileOptions::ConsumeCodeCache, // and compiles what it does not accept
+        ),
+        None => (ScriptSource::new(source, Some(&origin)), CompileOptions::NoCompileOptions),
+    };
+    let reason = NoCacheReason::NoReason;
+    script_compiler::compile_unbound_script(scope, &mut source, options, reason)
 }
 
 fn evaluate<'s>(
@@ -253,20 +365,24 @@ fn call<'s>(
     arguments: &[v8::Local<'s, v8::Value>],
 ) -> Option<v8::Local<'s, v8::Value>> {
     let name = v8::String::new(scope, name)?;
-    let function: v8::Local<v8::Function> =
-        object.get(scope, name.into())?.try_into().ok()?;
+    let function = v8::Local::<v8::Function>::try_from(object.get(scope, name.into())?).ok()?;
     function.call(scope, object.into(), arguments)
 }
 
-/// What the exception says that is there.
-fn describe<'s, 'o, 'i>(
-    scope: &mut v8::PinnedRef<'_, v8::TryCatch<'s, 'o, v8::HandleScope<'i>>>,
-) -> String {
-    if let Some(stack) = scope.stack_trace() {
-        return stack.to_rust_string_lossy(scope);
-    }
-    match scope.exception() {
-        Some(exception) => exception.to_rust_string_lossy(scope),
-        None => "it was stopped".to_owned(),
-    }
+fn text(scope: &mut Scope<'_, '_>, text: &str) -> Option<v8::Global<v8::Value>> {
+    let text = v8::String::new(scope, text)?;
+    Some(v8::Global::new(scope, v8::Local::<v8::Value>::from(text)))
 }
+
+/// All of it as a `Uint8Array`.
+fn array<'s>(
+    scope: &mut Scope<'s, '_>,
+    store: v8::UniqueRef<v8::BackingStore>,
+) -> Option<v8::Local<'s, v8::Value>> {
+    let buffer = v8::ArrayBuffer::with_backing_store(scope, &store.make_shared());
+    let length = buffer.byte_length();
+    v8::Uint8Array::new(scope, buffer, 0, length).map(Into::into)
+}
+
+/// The address that V8 gives to memory.
+pub(crate) type Start = NonNull<u8>;

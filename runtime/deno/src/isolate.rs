@@ -1,31 +1,32 @@
 //! An isolate: V8 with our ops, bounds on what it may take, and nothing else of the host.
 
 use std::ffi::{c_char, c_void};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
 
-use deno_core::v8::{self, CreateParams, IsolateHandle, OomDetails, UniqueRef};
+use deno_core::v8::{self, CreateParams, OomDetails, UniqueRef};
 use deno_core::{JsRuntime, RuntimeOptions};
 use pcm_runtime_guest::Stop;
 
 use crate::ops::{self, Began, Log};
 use crate::platform;
+use crate::seat;
 use crate::serving::{Serving, Verdict};
 
 /// What JavaScript may hold besides the memory of Python: the loader, proxies, file tables.
 const HEAP: usize = 192 << 20;
+/// What array buffers hold together. The memory of WebAssembly is not among them.
+const BUFFERS: usize = 64 << 20;
 /// What the heap gets more when it is full, so that it can be ended in order.
 const HEAP_RESERVE: usize = 2 << 30;
 
-/// Makes an isolate on this thread, which becomes its own. `buffers` bounds what its array buffers
-/// hold together; the memory of WebAssembly is not among them.
-pub(crate) fn make(buffers: usize) -> JsRuntime {
+/// Makes an isolate on this thread, which becomes its own.
+pub(crate) fn make() -> JsRuntime {
     platform::start();
     let params = CreateParams::default()
         .heap_limits(0, HEAP)
         .allow_atomics_wait(false)
-        .array_buffer_allocator(allocator(buffers));
+        .array_buffer_allocator(allocator(BUFFERS));
     let mut runtime = JsRuntime::new(RuntimeOptions {
         extensions: vec![ops::extension()],
         create_params: Some(params),
@@ -34,8 +35,7 @@ pub(crate) fn make(buffers: usize) -> JsRuntime {
     let isolate = runtime.v8_isolate();
     let handle = isolate.thread_safe_handle();
     isolate.set_oom_error_handler(out_of_memory);
-    let told = Arc::into_raw(Arc::new(handle.clone())).cast_mut().cast::<c_void>();
-    isolate.add_near_heap_limit_callback(near_heap_limit, told);
+    isolate.add_near_heap_limit_callback(near_heap_limit, std::ptr::null_mut());
     isolate.set_microtasks_policy(v8::MicrotasksPolicy::Explicit);
     let state = runtime.op_state();
     let mut state = state.borrow_mut();
@@ -47,10 +47,8 @@ pub(crate) fn make(buffers: usize) -> JsRuntime {
 }
 
 /// JavaScript used up its heap: it ends, and gets room to end in.
-unsafe extern "C" fn near_heap_limit(told: *mut c_void, current: usize, _initial: usize) -> usize {
-    // SAFETY: `make` gave a pointer that is never freed.
-    let isolate = unsafe { &*told.cast::<IsolateHandle>() };
-    isolate.terminate_execution();
+unsafe extern "C" fn near_heap_limit(_: *mut c_void, current: usize, _initial: usize) -> usize {
+    seat::condemn(Verdict::Stop(Stop::Memory));
     current.saturating_add(HEAP_RESERVE)
 }
 

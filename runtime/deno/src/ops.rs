@@ -47,6 +47,7 @@ deno_core::extension!(
         op_pcm_emit,
         op_pcm_sleep,
         op_pcm_end,
+        op_pcm_may_hold,
         op_pcm_now,
         op_pcm_random,
         op_pcm_decode,
@@ -202,6 +203,16 @@ fn op_pcm_end(state: &mut OpState, #[buffer] memory: &[u8], at: u32, length: u32
     let serving = state.borrow_mut::<Serving>();
     let ended = slice(memory, at, length).and_then(|outcome| serving.end(outcome));
     serving.checked(ended.map(|()| 0));
+}
+
+/// Whether Python's memory may grow to that size. The bound that holds is in the module; this one is
+/// the run's.
+#[op2(fast)]
+fn op_pcm_may_hold(state: &mut OpState, bytes: f64) -> bool {
+    // A number that is none becomes 0, and one too large the largest.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "as said above")]
+    let bytes = bytes as u64;
+    state.borrow::<Serving>().may_hold(bytes)
 }
 
 /// Milliseconds since the isolate began.

@@ -24,6 +24,8 @@ pub(crate) struct Current {
     pub(crate) assignment: Option<Vec<u8>>,
     pub(crate) outcome: Option<Vec<u8>>,
     pub(crate) longest_outcome: usize,
+    /// Python's memory, in bytes.
+    pub(crate) most_memory: u64,
 }
 
 /// Why the isolate was ended by one of its ops.
@@ -88,6 +90,11 @@ impl Serving {
         }
         current.outcome = Some(outcome.to_vec());
         Ok(())
+    }
+
+    /// Whether Python may hold that many bytes.
+    pub(crate) fn may_hold(&self, bytes: u64) -> bool {
+        self.current.as_ref().is_none_or(|current| bytes <= current.most_memory)
     }
 
     pub(crate) fn active(&mut self) -> Result<&mut Active, Verdict> {

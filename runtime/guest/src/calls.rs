@@ -26,8 +26,11 @@ const REFUSED_CALLS: usize = 1 << 20;
 const GLANCES: u32 = 100;
 
 /// What the host keeps for the run that goes on.
+#[derive(Debug)]
 pub struct Active {
+    /// When the run has to stop.
     pub control: Arc<Control>,
+    /// The run.
     pub run: Arc<Run>,
     /// The reply that the guest takes next.
     pub held: Vec<u8>,
@@ -43,7 +46,7 @@ pub struct Active {
 }
 
 /// Replies come in the order of their requests, whichever is there first.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct InOrder {
     expected: VecDeque<i32>,
     early: BTreeMap<i32, Reply>,
@@ -68,11 +71,14 @@ pub enum CallsError {
 /// Why a call was not started.
 #[derive(Debug, Clone, Copy)]
 pub enum Refused {
+    /// Its request has so many bytes.
     TooLong(usize),
+    /// Too many others wait, or too large ones.
     TooManyWait,
 }
 
 impl Refused {
+    /// What the guest gets in place of a reply.
     pub fn frame(self, run: &Run) -> Vec<u8> {
         match self {
             Self::TooLong(length) => run.too_long(length),
@@ -81,6 +87,7 @@ impl Refused {
     }
 }
 
+#[derive(Debug)]
 struct Reply {
     number: i32,
     request_bytes: u64,
@@ -89,6 +96,8 @@ struct Reply {
 }
 
 impl Active {
+    /// The calls of a run that begins now. With `deterministic` replies come in the order of their
+    /// requests.
     pub fn new(run: Arc<Run>, control: Arc<Control>, deterministic: bool) -> Self {
         Self {
             control,

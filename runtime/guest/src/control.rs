@@ -47,6 +47,7 @@ struct Told {
 /// What to do with a guest that runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
+    /// Nothing.
     GoOn,
     /// Interrupt it.
     Interrupt,

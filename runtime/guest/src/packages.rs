@@ -24,10 +24,12 @@ pub struct Packages {
 }
 
 impl Packages {
+    /// None yet; `source` brings them.
     pub fn new(source: Arc<dyn PackageSource>) -> Self {
         Self { source, folder: PackagesFolder::default(), installed: Mutex::default() }
     }
 
+    /// The folder in which they are, whichever that is.
     pub fn mount(&self) -> Mount {
         Mount {
             host: MountSource::Packages(self.folder.clone()),

@@ -78,6 +78,11 @@ impl Run {
         length as u64 <= self.limits.host_call_bytes
     }
 
+    /// The longest outcome that is taken: a value, its repr and a traceback, escaped.
+    pub fn longest_outcome(&self) -> usize {
+        usize::try_from(self.limits.host_call_bytes).unwrap_or(usize::MAX).saturating_add(1 << 20)
+    }
+
     /// Takes output on one of the guest's channels.
     pub fn emit(&self, channel: i32, data: &[u8]) -> Result<(), OutputRefused> {
         match channel {

@@ -1,24 +1,16 @@
-//! Compiled images, unpacked once and then mapped.
-//!
-//! Mapping compiled code is trusting it: a file that is not the image to the last bit must never
-//! reach the engine. So the file lies in a folder that only the user can write, and its hash is
-//! checked before it is used; a note beside it remembers which file (device, number, size, times)
-//! was checked, because hashing 46 MB costs more than everything else that a start does.
+//! Compiled images, unpacked once and then mapped: mapping compiled code is trusting it.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read as _, Seek as _, Write};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use pcm_python_wasm::{Compiled, cache_root};
-use rustix::fs::{MemfdFlags, OFlags, memfd_create};
+use pcm_python_wasm::Compiled;
+use pcm_runtime_cache::{private_folder, remove_old, root};
+use rustix::fs::{MemfdFlags, memfd_create};
 use tempfile::NamedTempFile;
 
 /// The folder of compiled images.
 const ENGINE: &str = "engine";
-/// Seven numbers.
-const MAX_NOTE: u64 = 256;
 /// The part of a hash that is in a name.
 const NAMED: usize = 32;
 
@@ -44,7 +36,7 @@ pub(crate) struct Cache(Option<PathBuf>);
 impl Cache {
     /// The user's own.
     pub(crate) fn of_user() -> Self {
-        Self(cache_root().ok())
+        Self(root().ok())
     }
 
     /// In that folder.
@@ -94,90 +86,16 @@ fn open_in(folder: &Path, image: Packed<'_>) -> io::Result<(File, PathBuf)> {
     unpack(fresh.as_file_mut(), image)?;
     fresh.as_file().sync_all()?;
     fresh.persist(&path)?;
-    remove_old(folder, &path);
+    let stem = path.with_extension("");
+    remove_old(folder, |other| other.with_extension("") == stem);
     open_checked(&path, image.about)?
         .map(|file| (file, path))
         .ok_or_else(|| io::Error::other("the image changed while it was unpacked"))
 }
 
-/// Makes the folder, or refuses one that others could write.
-fn private_folder(folder: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    let metadata = fs::symlink_metadata(folder)?;
-    if metadata.is_dir() && is_private(&metadata) {
-        return Ok(());
-    }
-    Err(io::Error::other(format!("{} can be written by others", folder.display())))
-}
-
-fn is_private(metadata: &fs::Metadata) -> bool {
-    metadata.uid() == rustix::process::geteuid().as_raw() && metadata.mode() & 0o022 == 0
-}
-
-/// The file at `path` if it is the image; None if it is missing or anything else.
+/// The file at `path` if it is the image.
 fn open_checked(path: &Path, about: &Compiled) -> io::Result<Option<File>> {
-    let mut file = match open_plain(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    let metadata = file.metadata()?;
-    if !metadata.is_file() || !is_private(&metadata) || metadata.len() != about.size {
-        return Ok(None);
-    }
-    let note = path.with_extension("checked");
-    let identity = identity(&metadata);
-    if read_note(&note, MAX_NOTE).is_ok_and(|checked| checked == identity) {
-        return Ok(Some(file));
-    }
-    let mut hasher = blake3::Hasher::new();
-    hasher.update_reader(&mut file)?;
-    if hasher.finalize().to_hex().as_str() != about.blake3 {
-        return Ok(None);
-    }
-    fs::write(&note, identity)?;
-    file.rewind()?;
-    Ok(Some(file))
-}
-
-/// Opens without following a link, and without waiting for the other end of a pipe.
-pub(crate) fn open_plain(path: &Path) -> io::Result<File> {
-    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
-    OpenOptions::new().read(true).custom_flags(flags).open(path)
-}
-
-pub(crate) fn read_note(path: &Path, longest: u64) -> io::Result<String> {
-    let file = open_plain(path)?;
-    let length = file.metadata()?.len().min(longest);
-    let mut note = String::with_capacity(usize::try_from(length).unwrap_or(0) + 1);
-    file.take(longest).read_to_string(&mut note)?;
-    Ok(note)
-}
-
-/// Changes whenever the file's content is changed: nobody but root can set the change time.
-pub(crate) fn identity(metadata: &fs::Metadata) -> String {
-    let (seconds, nanoseconds) = (metadata.ctime(), metadata.ctime_nsec());
-    format!(
-        "{} {} {} {} {} {seconds} {nanoseconds}",
-        metadata.dev(),
-        metadata.ino(),
-        metadata.len(),
-        metadata.mtime(),
-        metadata.mtime_nsec(),
-    )
-}
-
-/// Images of other versions go when they are a week old; whoever still needs one unpacks it again.
-fn remove_old(folder: &Path, current: &Path) {
-    const WEEK: Duration = Duration::from_hours(7 * 24);
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let path = entry.path();
-        let age = entry.metadata().and_then(|metadata| metadata.modified());
-        let is_old = age.is_ok_and(|time| time.elapsed().is_ok_and(|age| age > WEEK));
-        if is_old && path.with_extension("") != current.with_extension("") {
-            drop(fs::remove_file(path)); // somebody else may have done it
-        }
-    }
+    pcm_runtime_cache::open_checked(path, about.size, &about.blake3)
 }
 
 fn unpack(target: &mut File, image: Packed<'_>) -> io::Result<()> {
@@ -209,7 +127,8 @@ impl<W: Write> Write for Hashed<W> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
+    use std::fs;
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
     use pcm_python_wasm::Metering;
 
@@ -246,28 +165,6 @@ mod tests {
         let mut hasher = blake3::Hasher::new();
         hasher.update_reader(file)?;
         assert_eq!(hasher.finalize().to_hex().as_str(), image.about.blake3);
-        Ok(())
-    }
-
-    #[test]
-    fn a_file_of_another_length_and_a_link_are_refused() -> io::Result<()> {
-        let (folder, info) = (tempfile::tempdir()?, info()?);
-        let image = variant(&info, Metering::Epochs)?;
-        let path = folder.path().join("short.cwasm");
-        fs::write(&path, b"short")?;
-        assert!(open_checked(&path, image.about)?.is_none());
-        let link = folder.path().join("link.cwasm");
-        std::os::unix::fs::symlink(&path, &link)?;
-        assert!(open_checked(&link, image.about).is_err());
-        Ok(())
-    }
-
-    #[test]
-    fn a_folder_that_others_can_write_is_refused() -> io::Result<()> {
-        let (folder, info) = (tempfile::tempdir()?, info()?);
-        let image = variant(&info, Metering::Epochs)?;
-        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777))?;
-        assert!(open_in(folder.path(), image).is_err());
         Ok(())
     }
 }

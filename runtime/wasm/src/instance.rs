@@ -129,7 +129,7 @@ impl Instance {
     /// instance is of no further use.
     pub(crate) async fn run(&mut self, assignment: Assignment<'_>) -> Result<Vec<u8>> {
         let Assignment { run, control, source, repr, fuel } = assignment;
-        let longest = longest_outcome(run.limits());
+        let longest = run.longest_outcome();
         let most_memory = run.limits().memory_bytes;
         let options = RunOptions::new(run.limits(), repr, std::mem::take(&mut self.shared));
         let options = options.encode();
@@ -291,9 +291,4 @@ impl Drop for Instance {
 fn limiter(limits: &Limits) -> StoreLimits {
     let bytes = usize::try_from(limits.memory_bytes).unwrap_or(usize::MAX);
     StoreLimitsBuilder::new().memory_size(bytes).build()
-}
-
-/// A value, its repr and a traceback, escaped.
-fn longest_outcome(limits: &Limits) -> usize {
-    usize::try_from(limits.host_call_bytes).unwrap_or(usize::MAX).saturating_add(1 << 20)
 }

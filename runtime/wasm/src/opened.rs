@@ -18,7 +18,7 @@ use serde::Serialize;
 use tempfile::{NamedTempFile, TempDir};
 
 use crate::bundle::{self, Bundle, Description, ImageDistribution, LARGEST, Refused};
-use crate::cache::{self, Cache, Packed, Unpacked};
+use crate::cache::{Cache, Packed, Unpacked};
 use crate::engine::EngineError;
 use crate::packages::{self, Tree};
 
@@ -128,7 +128,7 @@ pub(crate) fn open(
     cache: &Cache,
 ) -> Result<Opened, EngineError> {
     let file = open_file(path).map_err(unreadable(path))?;
-    let identity = cache::identity(&file.metadata().map_err(unreadable(path))?);
+    let identity = pcm_runtime_cache::identity(&file.metadata().map_err(unreadable(path))?);
     let images = cache.folder(IMAGES);
     let note = images.as_ref().map(|folder| folder.join(note_name(key, &identity)));
     if let Some((note, images)) = note.as_ref().zip(images.as_ref())
@@ -287,7 +287,7 @@ fn note_name(key: &[u8; 32], identity: &str) -> String {
 }
 
 fn read_note(path: &Path) -> Option<Description> {
-    serde_json::from_str(&cache::read_note(path, LONGEST_NOTE).ok()?).ok()
+    serde_json::from_str(&pcm_runtime_cache::read_note(path, LONGEST_NOTE).ok()?).ok()
 }
 
 fn write_note(images: &Path, path: &Path, description: &Description) -> io::Result<()> {

@@ -9,9 +9,10 @@ use std::io::{self, Read, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Component, Path};
 
+use pcm_runtime_cache::open_plain;
 use serde::{Deserialize, Serialize};
 
-use crate::cache::{Hashed, open_plain};
+use crate::cache::Hashed;
 
 /// As many as a set of packages can have, with room for bytecode.
 const MOST_FILES: u64 = 200_000;

@@ -32,7 +32,7 @@ pub(crate) struct RunArgs {
     source: SourceArgs,
 
     /// The wall around the code; `pcm-sandbox doctor` tells which of them work here
-    #[arg(long, value_name = "KEY", default_value_t, value_parser = backend_keys())]
+    #[arg(short, long, value_name = "KEY", default_value_t, value_parser = backend_keys())]
     backend: BackendKind,
 
     /// The same as --format json

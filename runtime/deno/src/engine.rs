@@ -1,0 +1,223 @@
+//! What all sessions of a process share: what interpreters are made of, and some that wait.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use deno_core::v8::{CompiledWasmModule, V8};
+use tokio::sync::OnceCell;
+
+use crate::assets;
+use crate::error::DenoError;
+use crate::interpreter::{Interpreter, Module, Parts, Stdlib};
+use crate::made::Made;
+use crate::seat::{self, Seat};
+
+/// The smallest bound that modules are compiled with: few bounds, few modules.
+const SMALLEST_BOUND: u64 = 256 << 20;
+/// Interpreters that wait for a session, unless told otherwise.
+const SPARES: usize = 1;
+
+/// Pyodide, and interpreters that wait. Clones are the same.
+#[derive(Clone)]
+pub struct DenoEngine(Arc<Shared>);
+
+struct Shared {
+    made: OnceCell<Arc<Made>>,
+    modules: Mutex<BTreeMap<u64, Arc<OnceLock<CompiledWasmModule>>>>,
+    spares: Mutex<Spares>,
+}
+
+#[derive(Default)]
+struct Spares {
+    wanted: usize,
+    waiting: Vec<(u64, Seat)>,
+    /// How many are being made.
+    coming: usize,
+}
+
+/// All that a thread needs to make an interpreter.
+#[derive(Clone)]
+pub(crate) struct Recipe {
+    made: Arc<Made>,
+    bound: u64,
+    module: Arc<OnceLock<CompiledWasmModule>>,
+}
+
+/// What an engine is, for people.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct DenoInfo {
+    /// The version of V8.
+    pub v8: String,
+    /// The version of Pyodide.
+    pub pyodide: String,
+}
+
+impl DenoEngine {
+    /// The engine of this process. Whatever it needs is made when the first session starts.
+    pub fn shared() -> Self {
+        static SHARED: OnceLock<DenoEngine> = OnceLock::new();
+        SHARED.get_or_init(Self::new).clone()
+    }
+
+    /// An engine of its own. It shares nothing with others but V8.
+    pub fn new() -> Self {
+        let spares = Spares { wanted: SPARES, ..Spares::default() };
+        Self(Arc::new(Shared {
+            made: OnceCell::new(),
+            modules: Mutex::default(),
+            spares: Mutex::new(spares),
+        }))
+    }
+
+    /// How many interpreters shall wait for sessions; one unless told otherwise. Each holds some
+    /// 40 MB, and takes a twentieth of a second off the start of a session, or off its reset. Those
+    /// that wait are made when a session has taken the last one.
+    pub fn set_spares(&self, wanted: usize) {
+        let mut spares = self.0.spares();
+        spares.wanted = wanted;
+        spares.waiting.truncate(wanted);
+    }
+
+    /// Makes ready what the first session would wait for. On the first use of a version that takes
+    /// seconds, of which `progress` hears; later some milliseconds.
+    pub async fn prepare(
+        &self,
+        progress: impl Fn(&str) + Send + Sync + 'static,
+    ) -> Result<(), DenoError> {
+        self.made(progress).await.map(drop)
+    }
+
+    /// What it is.
+    pub fn info() -> DenoInfo {
+        DenoInfo { v8: V8::get_version().to_owned(), pyodide: assets::VERSION.to_owned() }
+    }
+
+    /// Where the snapshot is kept, once it is made; None when it is in memory only.
+    pub fn folder(&self) -> Option<&Path> {
+        self.0.made.get()?.folder.as_deref()
+    }
+
+    /// The memory that an interpreter begins with, once that is known.
+    pub(crate) async fn smallest_memory(&self) -> Result<u64, DenoError> {
+        Ok(self.made(|_| {}).await?.snapshot.bytes as u64)
+    }
+
+    /// A Python that nobody has used, whose memory is bounded.
+    pub(crate) async fn seat(&self, memory_bytes: u64) -> Result<Seat, DenoError> {
+        let bound = memory_bytes.max(SMALLEST_BOUND).checked_next_power_of_two();
+        let bound = bound.unwrap_or(u64::MAX);
+        let spare = {
+            let mut spares = self.0.spares();
+            let place = spares.waiting.iter().position(|(of, _)| *of == bound);
+            place.map(|place| spares.waiting.swap_remove(place).1)
+        };
+        let seat = match spare {
+            Some(seat) => seat,
+            None => Seat::make(self.recipe(bound).await?).await?,
+        };
+        self.replenish(bound);
+        Ok(seat)
+    }
+
+    /// Has interpreters made for the sessions to come.
+    fn replenish(&self, bound: u64) {
+        let mut spares = self.0.spares();
+        spares.waiting.retain(|(of, _)| *of == bound); // sessions are mostly alike
+        while spares.waiting.len() + spares.coming < spares.wanted {
+            spares.coming += 1;
+            let engine = self.clone();
+            tokio::spawn(async move {
+                let made = match engine.recipe(bound).await {
+                    Ok(recipe) => Seat::make(recipe).await,
+                    Err(error) => Err(error),
+                };
+                let mut spares = engine.0.spares();
+                spares.coming -= 1;
+                // One that could not be made is made again for whoever needs it, and fails there.
+                if let Ok(seat) = made
+                    && spares.waiting.len() < spares.wanted
+                {
+                    spares.waiting.push((bound, seat));
+                }
+            });
+        }
+    }
+
+    async fn recipe(&self, bound: u64) -> Result<Recipe, DenoError> {
+        let made = Arc::clone(self.made(|_| {}).await?);
+        let module = Arc::clone(self.0.modules().entry(bound).or_default());
+        Ok(Recipe { made, bound, module })
+    }
+
+    async fn made(
+        &self,
+        progress: impl Fn(&str) + Send + Sync + 'static,
+    ) -> Result<&Arc<Made>, DenoError> {
+        let make = || async {
+            let (tell, made) = tokio::sync::oneshot::channel();
+            // On a thread of its own, because V8 needs a large stack.
+            std::thread::Builder::new()
+                .name("pcm-deno".to_owned())
+                .stack_size(crate::platform::STACK)
+                .spawn(move || {
+                    let made = seat::entering(|| Made::find(&progress)).and_then(|made| made);
+                    drop(tell.send(made));
+                })
+                .map_err(DenoError::Thread)?;
+            let made = made.await;
+            made.map_err(|_| DenoError::Start("its thread ended".to_owned()))?.map(Arc::new)
+        };
+        self.0.made.get_or_try_init(make).await
+    }
+}
+
+impl Default for DenoEngine {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for DenoEngine {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("DenoEngine").field("folder", &self.folder()).finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    fn spares(&self) -> MutexGuard<'_, Spares> {
+        self.spares.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn modules(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<OnceLock<CompiledWasmModule>>>> {
+        self.modules.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Recipe {
+    /// Makes it, on this thread. The first of a bound compiles, and the others use what it compiled.
+    pub(crate) fn interpreter(&self) -> Result<Interpreter, DenoError> {
+        let made = &self.made;
+        let bytes;
+        let module = match self.module.get() {
+            Some(module) => Module::Compiled(module),
+            None => {
+                bytes = made.bounded(self.bound)?;
+                Module::Bytes(&bytes)
+            }
+        };
+        let mut interpreter = Interpreter::load(&Parts {
+            script: made.script,
+            code_cache: Some(&made.code_cache),
+            module,
+            stdlib: Stdlib::File(&made.stdlib),
+            snapshot: Some(&made.snapshot),
+        })?;
+        if self.module.get().is_none() {
+            let _ = self.module.set(interpreter.compiled()?); // another may have been faster
+        }
+        Ok(interpreter)
+    }
+}

@@ -1,0 +1,240 @@
+//! A session on the deno-sandbox wall.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use pcm_runtime_api::{
+    Capability, DepsReport, ErrorKind, ExecutionError, ExecutionResult, Executor, ExecutorError,
+    HostPort, Limits, NoHost, Progress, RunRequest, SandboxConfig, SessionState,
+};
+use pcm_runtime_guest::{Control, Measured, Packages, Run};
+use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncGuard};
+
+use crate::engine::DenoEngine;
+use crate::error::DenoError;
+use crate::seat::{Job, Seat};
+
+const BACKEND: &str = "deno-sandbox";
+
+/// One session: Pyodide in an isolate of its own.
+pub struct DenoSandbox {
+    engine: DenoEngine,
+    config: SandboxConfig,
+    session: AsyncMutex<Session>,
+    /// The run that goes on, for `interrupt`.
+    running: Mutex<Option<Arc<Control>>>,
+    /// None where nobody brings packages.
+    packages: Option<Packages>,
+    closed: AtomicBool,
+}
+
+/// What a session keeps from run to run.
+struct Session {
+    port: Arc<dyn HostPort>,
+    /// None before the start, and after an interpreter was lost.
+    seat: Option<Seat>,
+}
+
+impl DenoSandbox {
+    /// A session that has not started. It has no host until [`Executor::start`].
+    pub fn new(engine: DenoEngine, config: impl Into<SandboxConfig>) -> Self {
+        let mut config = config.into();
+        let packages = config.packages.clone().map(Packages::new);
+        config.mounts.extend(packages.as_ref().map(Packages::mount));
+        let session = Session { port: Arc::new(NoHost), seat: None };
+        Self {
+            engine,
+            config,
+            session: AsyncMutex::new(session),
+            running: Mutex::new(None),
+            packages,
+            closed: AtomicBool::new(false),
+        }
+    }
+
+    fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// The session, unless it is closed.
+    async fn open(&self) -> Result<AsyncGuard<'_, Session>, ExecutorError> {
+        let session = self.session.lock().await;
+        if self.is_closed() { Err(ExecutorError::Closed) } else { Ok(session) }
+    }
+
+    fn running(&self) -> MutexGuard<'_, Option<Arc<Control>>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn fresh(&self) -> Result<Seat, ExecutorError> {
+        let asked = self.config.limits.memory_bytes;
+        let least = self.engine.smallest_memory().await.map_err(startup)?;
+        if asked < least {
+            let reason = format!(
+                "a memory limit of {} is too low: Python needs {} MB to start; raise it with \
+                 --memory or Limits::memory_bytes",
+                self.config.limits.describe(pcm_runtime_api::LimitName::Memory),
+                least.div_ceil(1_000_000)
+            );
+            return Err(ExecutorError::Startup { backend: BACKEND, reason });
+        }
+        self.engine.seat(asked).await.map_err(startup)
+    }
+
+    /// Refuses what the session was asked to be and cannot be.
+    fn check(&self) -> Result<(), ExecutorError> {
+        let SandboxConfig { limits, fuel, deterministic, rollback, .. } = &self.config;
+        let missing = [
+            (limits.fuel.is_some() || fuel.is_some(), "count fuel"),
+            (*deterministic, "run deterministically"),
+            (*rollback, "roll back"),
+        ];
+        match missing.into_iter().find(|(wanted, _)| *wanted) {
+            Some((_, what)) => {
+                let reason = format!("it cannot {what}; --backend wasm can");
+                Err(ExecutorError::Startup { backend: BACKEND, reason })
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Runs under `limits`, on the session's interpreter, which is taken out of it: a run whose
+    /// future is dropped loses it.
+    async fn run_in(
+        &self,
+        session: &mut Session,
+        limits: Limits,
+        request: RunRequest,
+    ) -> Result<ExecutionResult, ExecutorError> {
+        if limits.fuel.is_some() {
+            return Err(ExecutorError::unsupported(BACKEND, Capability::Fuel));
+        }
+        let seat = match session.seat.take() {
+            Some(seat) => seat,
+            None => self.fresh().await?,
+        };
+        let control = Arc::new(Control::new(&limits));
+        let run = Arc::new(Run::new(limits, Arc::clone(&session.port), request.events));
+        *self.running() = Some(Arc::clone(&control));
+        let (ended, seat) = seat
+            .run(Job {
+                run: Arc::clone(&run),
+                control: Arc::clone(&control),
+                source: request.code,
+                repr: request.repr,
+            })
+            .await;
+        *self.running() = None;
+        let measured =
+            Measured { cpu: control.cpu(), memory_bytes: ended.memory_bytes, fuel: None };
+        let result = run.finish(BACKEND, ended.ending, measured);
+        if result.session == SessionState::Kept {
+            session.seat = seat;
+        }
+        Ok(result)
+    }
+}
+
+#[async_trait]
+impl Executor for DenoSandbox {
+    fn backend(&self) -> &'static str {
+        BACKEND
+    }
+
+    fn capabilities(&self) -> &'static [Capability] {
+        const WITH_DEPS: &[Capability] = &[
+            Capability::Timeout,
+            Capability::NetworkIsolation,
+            Capability::FilesystemIsolation,
+            Capability::MemoryLimit,
+            Capability::CpuLimit,
+            Capability::Reset,
+            Capability::Interrupt,
+            Capability::Streaming,
+            Capability::DepsInstall,
+            Capability::DepsUninstall,
+        ];
+        match WITH_DEPS {
+            [all @ .., _, _] if self.packages.is_none() => all,
+            all => all,
+        }
+    }
+
+    async fn start(&self, port: Arc<dyn HostPort>) -> Result<(), ExecutorError> {
+        self.check()?;
+        let mut session = self.open().await?;
+        session.port = port;
+        if session.seat.is_none() {
+            session.seat = Some(self.fresh().await?);
+        }
+        Ok(())
+    }
+
+    async fn run(&self, request: RunRequest) -> ExecutionResult {
+        let ran = async {
+            self.check()?;
+            let mut session = self.open().await?;
+            let limits = request.limits_over(&self.config.limits);
+            self.run_in(&mut session, limits, request).await
+        };
+        ran.await.unwrap_or_else(|error| failed(&error))
+    }
+
+    fn interrupt(&self) {
+        if let Some(control) = &*self.running() {
+            control.cancel();
+        }
+    }
+
+    async fn reset(&self) -> Result<(), ExecutorError> {
+        let mut session = self.open().await?;
+        session.seat = None;
+        session.seat = Some(self.fresh().await?);
+        Ok(())
+    }
+
+    async fn install_deps(
+        &self,
+        specs: &[String],
+        progress: &Progress<'_>,
+    ) -> Result<DepsReport, ExecutorError> {
+        match &self.packages {
+            _ if self.is_closed() => Err(ExecutorError::Closed),
+            Some(packages) => Ok(packages.install(specs, progress).await),
+            None => Err(ExecutorError::unsupported(BACKEND, Capability::DepsInstall)),
+        }
+    }
+
+    async fn uninstall_deps(&self, names: &[String]) -> Result<DepsReport, ExecutorError> {
+        match &self.packages {
+            _ if self.is_closed() => Err(ExecutorError::Closed),
+            Some(packages) => Ok(packages.uninstall(names).await),
+            None => Err(ExecutorError::unsupported(BACKEND, Capability::DepsUninstall)),
+        }
+    }
+
+    async fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        self.interrupt();
+        self.session.lock().await.seat = None;
+    }
+}
+
+impl fmt::Debug for DenoSandbox {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("DenoSandbox").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+fn startup(error: DenoError) -> ExecutorError {
+    ExecutorError::Startup { backend: BACKEND, reason: error.to_string() }
+}
+
+fn failed(error: &ExecutorError) -> ExecutionResult {
+    let kind = error.kind();
+    let session =
+        if kind == ErrorKind::Closed { SessionState::Lost } else { SessionState::Reset };
+    ExecutionResult::failed(BACKEND, ExecutionError::new(kind, error.to_string()), session)
+}

@@ -1,0 +1,299 @@
+//! A thread with an isolate on it, and how the rest of the program talks to it.
+//!
+//! An isolate lives and dies on its thread. One that had to be stopped is never used again: its
+//! thread ends, and the session gets another seat.
+
+use std::cell::RefCell;
+use std::ffi::c_void;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use deno_core::v8::{IsolateHandle, UnsafeRawIsolatePtr};
+use pcm_runtime_guest::{Active, Control, Ending, Run, RunOptions, Step, Stop};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use tokio::time::sleep;
+
+use crate::engine::Recipe;
+use crate::error::DenoError;
+use crate::interpreter::Interpreter;
+use crate::memory::Memory;
+use crate::platform;
+use crate::serving::{Current, Serving, Verdict};
+use crate::wasm::WASM_PAGE;
+
+/// How often a run that has to stop, or whose processor time is bounded, is looked at.
+const LOOK: Duration = Duration::from_millis(10);
+/// How long a thread may take to end a run that was stopped. What cannot be stopped, as one long
+/// operation of V8 itself, is left behind.
+const PATIENCE: Duration = Duration::from_millis(250);
+
+/// A Python that is ready, on its thread.
+pub(crate) struct Seat {
+    tasks: mpsc::Sender<Task>,
+    watch: Arc<Watch>,
+    /// Whether other sessions begin in the state that it is in.
+    fresh: bool,
+}
+
+/// One run, as the thread is told of it.
+pub(crate) struct Job {
+    pub(crate) run: Arc<Run>,
+    pub(crate) control: Arc<Control>,
+    pub(crate) source: Vec<u8>,
+    pub(crate) repr: bool,
+}
+
+/// A job on its way.
+struct Task {
+    job: Job,
+    frame: Vec<u8>,
+    runtime: Handle,
+    ended: oneshot::Sender<Ended>,
+}
+
+/// How a run ended.
+pub(crate) struct Ended {
+    pub(crate) ending: Ending,
+    /// What Python's memory holds.
+    pub(crate) memory_bytes: u64,
+}
+
+/// How others reach the isolate while it runs.
+struct Watch {
+    isolate: IsolateHandle,
+    /// Whether the isolate was asked to look at its limits and has not yet.
+    asked: AtomicBool,
+}
+
+/// What the thread keeps for [`look`] while it runs.
+struct Watched {
+    control: Arc<Control>,
+    memory: *const Memory,
+    watch: Arc<Watch>,
+    verdict: Option<Verdict>,
+}
+
+thread_local! {
+    static WATCHED: RefCell<Option<Watched>> = const { RefCell::new(None) };
+}
+
+impl Seat {
+    /// Makes one on a thread of its own.
+    pub(crate) async fn make(recipe: Recipe) -> Result<Self, DenoError> {
+        let (tell, ready) = oneshot::channel();
+        thread::Builder::new()
+            .name("pcm-deno".to_owned())
+            .stack_size(platform::STACK)
+            .spawn(move || live(&recipe, tell))
+            .map_err(DenoError::Thread)?;
+        ready.await.map_err(|_| DenoError::Start("its thread ended".to_owned()))?
+    }
+
+    /// Runs code. None in place of the seat: it is of no further use.
+    pub(crate) async fn run(mut self, job: Job) -> (Ended, Option<Self>) {
+        let limits = job.run.limits();
+        let options = RunOptions::new(limits, job.repr, std::mem::take(&mut self.fresh));
+        let mut frame = options.encode();
+        frame.push(b'\n');
+        frame.extend_from_slice(&job.source);
+        let counts_time = limits.cpu.is_some();
+        let control = Arc::clone(&job.control);
+        let (ended, mut waiting) = oneshot::channel();
+        if self.tasks.send(Task { job, frame, runtime: Handle::current(), ended }).is_err() {
+            return (gone(), None);
+        }
+        let unless_done = StopOnDrop { watch: &self.watch, control: &control };
+        let ended = tokio::select! {
+            biased;
+            ended = &mut waiting => ended.ok(),
+            () = self.watch.look_after(&control, counts_time) => None,
+            stop = control.killed() => {
+                self.watch.isolate.terminate_execution();
+                match tokio::time::timeout(PATIENCE, &mut waiting).await {
+                    Ok(ended) => ended.ok(),
+                    Err(_) => Some(Ended { ending: Ending::Stopped(stop), memory_bytes: 0 }),
+                }
+            }
+        };
+        std::mem::forget(unless_done);
+        let ended = ended.unwrap_or_else(gone);
+        let is_of_use = matches!(ended.ending, Ending::Outcome(_) | Ending::Interrupted(..));
+        (ended, is_of_use.then_some(self))
+    }
+}
+
+/// The thread is gone, which no guest brings about that V8 survives.
+fn gone() -> Ended {
+    let ending = Ending::Crashed("the thread of the isolate ended".to_owned());
+    Ended { ending, memory_bytes: 0 }
+}
+
+/// Ends a run that nobody waits for any more.
+struct StopOnDrop<'a> {
+    watch: &'a Watch,
+    control: &'a Control,
+}
+
+impl Drop for StopOnDrop<'_> {
+    fn drop(&mut self) {
+        self.control.cancel();
+        self.watch.isolate.terminate_execution();
+    }
+}
+
+impl Watch {
+    /// Makes the isolate look at its limits again and again, from the moment on at which it matters.
+    async fn look_after(&self, control: &Control, counts_time: bool) {
+        if !counts_time {
+            control.interrupted().await;
+        }
+        loop {
+            if !self.asked.swap(true, Ordering::AcqRel) {
+                self.isolate.request_interrupt(look, std::ptr::null_mut());
+            }
+            sleep(LOOK).await;
+        }
+    }
+}
+
+/// Called by V8 on the isolate's thread, in the middle of whatever runs.
+unsafe extern "C" fn look(_isolate: UnsafeRawIsolatePtr, _data: *mut c_void) {
+    WATCHED.with_borrow_mut(|watched| {
+        let Some(watched) = watched else { return };
+        watched.watch.asked.store(false, Ordering::Release);
+        match watched.control.step() {
+            Step::GoOn => {}
+            Step::Interrupt => {
+                // SAFETY: the interpreter that owns the memory runs now, on this thread.
+                unsafe { &*watched.memory }.interrupt();
+            }
+            Step::Kill(stop) => watched.condemn(Verdict::Stop(stop)),
+        }
+    });
+}
+
+/// Ends the run that goes on on this thread.
+pub(crate) fn condemn(verdict: Verdict) {
+    WATCHED.with_borrow_mut(|watched| {
+        if let Some(watched) = watched {
+            watched.condemn(verdict);
+        }
+    });
+}
+
+impl Watched {
+    fn condemn(&mut self, verdict: Verdict) {
+        self.verdict.get_or_insert(verdict);
+        self.watch.isolate.terminate_execution();
+    }
+}
+
+/// Does something in a runtime that is never driven. V8 wants one, for timers of its own: they are for
+/// idle time, of which an isolate has none.
+pub(crate) fn entering<T>(work: impl FnOnce() -> T) -> Result<T, DenoError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    let runtime = runtime.map_err(DenoError::Thread)?;
+    let _entered = runtime.enter();
+    Ok(work())
+}
+
+/// The life of a thread: makes an interpreter, and runs what it is given, until one run damages it or
+/// nobody can give it another.
+fn live(recipe: &Recipe, ready: oneshot::Sender<Result<Seat, DenoError>>) {
+    // Timers of V8 itself want a runtime. It is never driven: the timers are for idle time, of which
+    // an isolate has none.
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_time().build() else {
+        return;
+    };
+    let made = {
+        let _entered = runtime.enter();
+        recipe.interpreter()
+    };
+    let mut interpreter = match made {
+        Ok(interpreter) => interpreter,
+        Err(error) => return drop(ready.send(Err(error))),
+    };
+    let isolate = interpreter.runtime().v8_isolate().thread_safe_handle();
+    let watch = Arc::new(Watch { isolate, asked: AtomicBool::new(false) });
+    let (tasks, given) = mpsc::channel();
+    let seat = Seat { tasks, watch: Arc::clone(&watch), fresh: true };
+    if ready.send(Ok(seat)).is_err() {
+        return; // nobody wants it any more
+    }
+    while let Ok(task) = given.recv() {
+        let (ended, goes_on) = work(&mut interpreter, &watch, task.job, task.frame, task.runtime);
+        let wanted = task.ended.send(ended).is_ok();
+        if !(wanted && goes_on) {
+            return;
+        }
+        let _entered = runtime.enter();
+        interpreter.settle();
+    }
+}
+
+/// One run. False with it: the interpreter is of no further use.
+fn work(
+    interpreter: &mut Interpreter,
+    watch: &Arc<Watch>,
+    job: Job,
+    frame: Vec<u8>,
+    runtime: Handle,
+) -> (Ended, bool) {
+    let Job { run, control, .. } = job;
+    let Some(memory) = interpreter.ready_memory() else { return (gone(), false) };
+    let watched = Watched {
+        control: Arc::clone(&control),
+        memory,
+        watch: Arc::clone(watch),
+        verdict: None,
+    };
+    WATCHED.set(Some(watched));
+    let most_memory = run.limits().memory_bytes;
+    let current = Current {
+        active: {
+            let _entered = runtime.enter();
+            Active::new(Arc::clone(&run), Arc::clone(&control), false)
+        },
+        runtime,
+        assignment: Some(frame),
+        outcome: None,
+        longest_outcome: run.longest_outcome(),
+        most_memory,
+    };
+    with_serving(interpreter, |serving| serving.start(current));
+    let ran = control.metered_here(|| interpreter.run());
+    let seen = WATCHED.take().and_then(|watched| watched.verdict);
+    let (outcome, verdict) = with_serving(interpreter, Serving::finish);
+    let memory_bytes = interpreter.ready_memory().map_or(0, Memory::bytes) as u64;
+    let ending = match (verdict.or(seen), ran, outcome) {
+        (Some(Verdict::Stop(stop)), _, _) => Ending::Stopped(stop),
+        (Some(verdict @ Verdict::Broken), _, _) => Ending::Crashed(verdict.to_string()),
+        (None, Ok(()), Some(outcome)) => match control.told() {
+            Some(stop) => Ending::Interrupted(stop, outcome),
+            None => Ending::Outcome(outcome),
+        },
+        _ if memory_bytes + WASM_PAGE > most_memory => Ending::Stopped(Stop::Memory),
+        (None, Err(message), _) => Ending::Crashed(crashed(&message)),
+        (None, Ok(()), None) => Ending::Crashed("the interpreter left no outcome".to_owned()),
+    };
+    let goes_on = matches!(ending, Ending::Outcome(_) | Ending::Interrupted(..));
+    (Ended { ending, memory_bytes }, goes_on)
+}
+
+fn with_serving<T>(interpreter: &mut Interpreter, work: impl FnOnce(&mut Serving) -> T) -> T {
+    let state = interpreter.runtime().op_state();
+    let mut state = state.borrow_mut();
+    work(state.borrow_mut::<Serving>())
+}
+
+/// What an exception says that the loader did not expect. Scripts and addresses in it are the
+/// isolate's own.
+fn crashed(message: &str) -> String {
+    const LONGEST: usize = 200;
+    let line = message.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    let line: String = line.chars().take(LONGEST).collect();
+    format!("the interpreter stopped: {line}")
+}
