@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use pcm_conformance::{Backend, Case, Verdict, load_cases, run_case};
 use pcm_runtime_api::{Executor, Limits, SandboxConfig};
+use pcm_runtime_deno::{DenoEngine, DenoSandbox};
 use pcm_runtime_wasm::{WasmEngine, WasmSandbox};
 use tokio::runtime::{Builder, Runtime};
 
@@ -17,9 +18,11 @@ fn main() -> Result<ExitCode> {
     let cases = load_cases(&Path::new(env!("CARGO_MANIFEST_DIR")).join("cases"))?;
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = Arc::new(runtime.context("cannot start the tokio runtime")?);
-    let wasm = wasm();
-    let mut trials = vec![must_be_here(&wasm)];
-    trials.extend(cases.into_iter().map(|case| trial(&wasm, case, &runtime)));
+    let mut trials = Vec::new();
+    for backend in [wasm(), deno()] {
+        trials.push(must_be_here(&backend));
+        trials.extend(cases.iter().map(|case| trial(&backend, case.clone(), &runtime)));
+    }
     Ok(libtest_mimic::run(&arguments, trials).exit_code())
 }
 
@@ -83,6 +86,25 @@ impl Backend for Wasm {
         let config = SandboxConfig { limits, packages, ..SandboxConfig::default() };
         Ok(Arc::new(WasmSandbox::new(self.0.clone(), config)))
     }
+}
+
+#[derive(Debug)]
+struct Deno(DenoEngine);
+
+#[async_trait]
+impl Backend for Deno {
+    fn key(&self) -> &'static str {
+        "deno-sandbox"
+    }
+
+    async fn open(&self, limits: Limits) -> Result<Arc<dyn Executor>> {
+        let config = SandboxConfig { limits, ..SandboxConfig::default() };
+        Ok(Arc::new(DenoSandbox::new(self.0.clone(), config)))
+    }
+}
+
+fn deno() -> Found {
+    Found::Here(Arc::new(Deno(DenoEngine::shared())))
 }
 
 fn wasm() -> Found {
