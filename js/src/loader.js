@@ -5,7 +5,10 @@
 const STDLIB = "/lib/python314.zip";
 /** Folders that Python looks for when it starts. */
 const FOLDERS = ["/lib/python3.14/lib-dynload", "/lib/python3.14/site-packages"];
+const EIO = 29;
 const HOME = "/work";
+/** What Python may use of its stack, in bytes. */
+const STACK = 512 << 10;
 
 /**
  * A module of two functions, which gives a value that no JavaScript can make, and tells whether a
@@ -42,7 +45,7 @@ function makeLoader(ops, pyodide) {
     const api = {
       config: {
         jsglobals: Object.create(null),
-        env: { HOME, PYTHONINSPECT: "1", LANG: "C.UTF-8" },
+        env: { HOME, PYTHONINSPECT: "1" },
         args: [],
         packages: [],
         BUILD_ID: "0".repeat(64),
@@ -65,8 +68,10 @@ function makeLoader(ops, pyodide) {
         const { env } = imports;
         env.Jsv_GetError_import = sentinel.c;
         env.JsvError_Check = sentinel.i;
-        const grow = env.emscripten_resize_heap;
-        env.emscripten_resize_heap = (size) => ops.op_pcm_may_hold(size >>> 0) && grow(size);
+        env.emscripten_resize_heap = (size) => {
+          const bytes = ops.op_pcm_grow(size >>> 0, settings.HEAPU8.length);
+          return bytes > 0 && settings.growMemory(bytes) === 1;
+        };
         done(new Instance(wasm, imports), wasm);
         return {};
       },
@@ -83,8 +88,21 @@ function makeLoader(ops, pyodide) {
     for (const folder of [...FOLDERS, HOME]) FS.mkdirTree(folder);
     FS.writeFile(STDLIB, stdlib, { canOwn: true });
     FS.chdir(HOME);
-    for (const name in ENV) delete ENV[name];
+    // Emscripten would make these up.
+    for (const name of ["USER", "LOGNAME", "PATH", "PWD", "LANG", "_"]) ENV[name] = undefined;
     Object.assign(ENV, api.config.env);
+  }
+
+  /** What is written past Python's own streams, as by `os.write(1, ...)`. */
+  function connectOutput(FS) {
+    for (const channel of [1, 2]) {
+      const write = (_stream, memory, at, length) => {
+        const bytes = new Bytes(memory.buffer, memory.byteOffset, memory.byteLength);
+        if (ops.op_pcm_emit(bytes, channel, at, length) !== 0) throw new FS.ErrnoError(EIO);
+        return length;
+      };
+      FS.getStream(channel).stream_ops = { ...FS.getStream(channel).stream_ops, write };
+    }
   }
 
   /**
@@ -119,7 +137,24 @@ function makeLoader(ops, pyodide) {
   function finish(state) {
     const known = state === "" ? undefined : JSON.parse(state);
     api = python.API.finalizeBootstrap(known, () => null);
+    connectOutput(python.FS);
+    // What ends Python ends the isolate: nobody has to be told where it was, which takes seconds.
+    python.API.fatal_error = (error) => {
+      throw error;
+    };
     armInterrupts();
+    boundRecursion();
+  }
+
+  /**
+   * Python counts how much of its own stack is used, in its memory, and raises RecursionError when
+   * that is nearly all. Of the stack of V8 its C functions use several times as much, and when that
+   * ends, Python ends too: so Python may use only a part of its own.
+   */
+  function boundRecursion() {
+    const bottom = python._emscripten_stack_get_base() - STACK;
+    const thread = python._PyThreadState_Get();
+    python._PyUnstable_ThreadState_SetStackProtection(thread, bottom, STACK);
   }
 
   /** Connects Python's side of the port. */

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 import time
 from types import SimpleNamespace
@@ -18,8 +19,7 @@ def prepare() -> None:
     """Makes everything that can be made without a host. Once, before the snapshot."""
     global _guest
     rehearsal.import_common_modules()
-    for name in ("js", "pyodide_js"):
-        sys.modules.pop(name, None)
+    _leave_out()
     rehearsal.use(_port, rehearsal.RehearsalHost())
     _guest = Guest(_port)
     _guest.install()
@@ -30,6 +30,13 @@ def prepare() -> None:
     sys.path_importer_cache.clear()
     gc.collect()
     gc.freeze()
+
+
+def _leave_out() -> None:
+    """Takes away what leads to JavaScript, and what only pretends to work. None of it is a wall."""
+    for name in ("js", "pyodide_js"):
+        sys.modules.pop(name, None)
+    del os.system
 
 
 def resume(host: HostFunctions) -> None:
@@ -44,6 +51,8 @@ def resume(host: HostFunctions) -> None:
             interrupt()
 
     time.sleep = sleep
+    for name in os.environ.keys() - {"HOME"}:
+        del os.environ[name]
 
 
 def _duration(seconds: float) -> float:

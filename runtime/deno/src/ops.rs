@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use deno_core::{Extension, OpState, op2};
-use pcm_runtime_guest::{CallsError, Control, Refused, Step, Stop};
+use pcm_runtime_guest::{Active, CallsError, Control, Refused, Step, Stop};
 
 use crate::serving::{Serving, Verdict};
 
@@ -47,7 +47,7 @@ deno_core::extension!(
         op_pcm_emit,
         op_pcm_sleep,
         op_pcm_end,
-        op_pcm_may_hold,
+        op_pcm_grow,
         op_pcm_now,
         op_pcm_random,
         op_pcm_decode,
@@ -172,7 +172,8 @@ fn emit(
     length: u32,
 ) -> Result<i32, Verdict> {
     let data = slice(memory, at, length)?;
-    let run = &serving.active()?.run;
+    // Before and after runs there is nobody to hear it.
+    let Ok(Active { run, .. }) = serving.active() else { return Ok(0) };
     let refused = run.emit(channel, data).is_err();
     if refused && run.is_flooding() {
         return Err(Verdict::Stop(Stop::Output));
@@ -205,14 +206,13 @@ fn op_pcm_end(state: &mut OpState, #[buffer] memory: &[u8], at: u32, length: u32
     serving.checked(ended.map(|()| 0));
 }
 
-/// Whether Python's memory may grow to that size. The bound that holds is in the module; this one is
-/// the run's.
+/// The size that Python's memory of `old` bytes shall grow to, if it needs `bytes`; 0 if it may not.
+/// The bound that holds is in the module; this one is the run's.
 #[op2(fast)]
-fn op_pcm_may_hold(state: &mut OpState, bytes: f64) -> bool {
-    // A number that is none becomes 0, and one too large the largest.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "as said above")]
-    let bytes = bytes as u64;
-    state.borrow::<Serving>().may_hold(bytes)
+fn op_pcm_grow(state: &mut OpState, bytes: u32, old: u32) -> u32 {
+    let most = u32::try_from(state.borrow::<Serving>().most_memory()).unwrap_or(u32::MAX);
+    let ahead = old.saturating_add(old / 8); // so that it does not grow again and again
+    if bytes > most { 0 } else { bytes.max(ahead.min(most)) }
 }
 
 /// Milliseconds since the isolate began.

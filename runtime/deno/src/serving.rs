@@ -92,9 +92,9 @@ impl Serving {
         Ok(())
     }
 
-    /// Whether Python may hold that many bytes.
-    pub(crate) fn may_hold(&self, bytes: u64) -> bool {
-        self.current.as_ref().is_none_or(|current| bytes <= current.most_memory)
+    /// The bytes that Python may hold.
+    pub(crate) fn most_memory(&self) -> u64 {
+        self.current.as_ref().map_or(u64::MAX, |current| current.most_memory)
     }
 
     pub(crate) fn active(&mut self) -> Result<&mut Active, Verdict> {
