@@ -35,7 +35,10 @@ function makeLoader(ops, pyodide) {
   const Bytes = Uint8Array;
   const shims = makeShims(ops);
   const create = pyodide(shims);
-  let python;
+  /** The module of Emscripten, what its WebAssembly exports, and Pyodide's own functions. */
+  let python, exports, api;
+  /** What the table has for iterators, once that is so. */
+  let iterators;
 
   /**
    * Makes the module. With `bytes` of memory it is one whose Python is not started, because it comes
@@ -72,7 +75,9 @@ function makeLoader(ops, pyodide) {
           const bytes = ops.op_pcm_grow(size >>> 0, settings.HEAPU8.length);
           return bytes > 0 && settings.growMemory(bytes) === 1;
         };
-        done(new Instance(wasm, imports), wasm);
+        const instance = new Instance(wasm, imports);
+        ({ exports } = instance);
+        done(instance, wasm);
         return {};
       },
     };
@@ -130,13 +135,11 @@ function makeLoader(ops, pyodide) {
     end: (at, length) => ops.op_pcm_end(python.HEAPU8, at, length),
   };
 
-  let api;
   let runOnce;
 
-  /** Finishes what `start` began; `state` is what came with the memory, as JSON. */
+  /** Finishes what `start` began. */
   function finish(state) {
-    const known = state === "" ? undefined : JSON.parse(state);
-    api = python.API.finalizeBootstrap(known, () => null);
+    api = python.API.finalizeBootstrap(state, () => null);
     connectOutput(python.FS);
     // What ends Python ends the isolate: nobody has to be told where it was, which takes seconds.
     python.API.fatal_error = (error) => {
@@ -158,26 +161,44 @@ function makeLoader(ops, pyodide) {
   }
 
   /** Connects Python's side of the port. */
-  function resume(state) {
-    finish(state);
+  function resume(json) {
+    const state = JSON.parse(json);
+    fillTable(exports, signalWord(), state.iterators);
+    finish(state.python);
     const session = api.pyimport("pcm_pyodide.session");
     session.resume(port);
     runOnce = session.run.copy();
     session.destroy();
   }
 
+  /** Not zero, when Python has to look for a signal. */
+  function signalWord() {
+    return python._Py_EMSCRIPTEN_SIGNAL_HANDLING;
+  }
+
+  /** Makes ready the session that the snapshot will hold. */
+  function prepareSession() {
+    const addresses = api.runPython(ENDLESS);
+    iterators = checkIterators(python, exports, signalWord(), addresses.toJs());
+    addresses.destroy();
+    const session = api.pyimport("pcm_pyodide.session");
+    session.prepare();
+    session.destroy();
+  }
+
   /** What belongs to the memory as it is now, for `resume`. */
   function snapshot() {
-    return JSON.stringify(python.API.serializeHiwireState());
+    return JSON.stringify({ python: python.API.serializeHiwireState(), iterators });
   }
 
   return {
     start,
-    finish,
-    resume,
+    finish: () => finish(undefined),
+    prepare: prepareSession,
     snapshot,
+    resume,
     memory: () => python.HEAPU8,
-    handling: () => python._Py_EMSCRIPTEN_SIGNAL_HANDLING,
+    handling: signalWord,
     clock: () => python.__Py_emscripten_signal_clock,
     put: (path, bytes) => python.FS.writeFile(path, bytes, { canOwn: true }),
     get: (path) => python.FS.readFile(path),

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import gc
+import math
 import os
+import select
 import sys
 import time
+from errno import ENOTSUP
 from types import SimpleNamespace
 
 from pcm_guest import Guest, rehearsal
@@ -50,7 +53,14 @@ def resume(host: HostFunctions) -> None:
         if host.sleep(_duration(seconds)) < 0:
             interrupt()
 
-    time.sleep = sleep
+    def select_nothing(reads: object, writes: object, others: object, timeout: float | None = None):
+        """There are no sockets and no pipes to wait for; time passes all the same."""
+        if any(map(len, (reads, writes, others))):
+            raise OSError(ENOTSUP, "there is nothing to wait for but time")
+        sleep(math.inf if timeout is None else timeout)
+        return [], [], []
+
+    time.sleep, select.select = sleep, select_nothing
     for name in os.environ.keys() - {"HOME"}:
         del os.environ[name]
 

@@ -74,7 +74,7 @@ impl Interpreter {
         interpreter.start(parts)?;
         match parts.snapshot {
             Some(snapshot) => interpreter.resume(snapshot)?,
-            None => interpreter.call("finish", |scope| Some(vec![text(scope, "")?]), |_, _| Some(()))?,
+            None => interpreter.call("finish", |_| Some(Vec::new()), |_, _| Some(()))?,
         }
         Ok(interpreter)
     }
@@ -163,6 +163,11 @@ impl Interpreter {
         // Tasks of V8, as of its garbage collector. Nothing of ours is ever in the loop, and an
         // error of the guest's promises is the guest's.
         let _ = self.runtime.poll_event_loop(&mut context, deno_core::PollEventLoopOptions::default());
+    }
+
+    /// Makes ready the session that a snapshot will hold.
+    pub(crate) fn prepare(&mut self) -> Result<(), DenoError> {
+        self.call("prepare", |_| Some(Vec::new()), |_, _| Some(()))
     }
 
     /// Executes Python source, for its effects.

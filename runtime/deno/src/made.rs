@@ -25,7 +25,6 @@ const FOLDER: &str = "deno";
 const LONGEST_NOTE: u64 = 1 << 20;
 /// Compiles the library; leaves [`PACKED`].
 const PACK: &str = include_str!("../pcm_pyodide/pack.py");
-const PREPARE: &str = "from pcm_pyodide import session; session.prepare()";
 const SOURCE: &str = "/source.zip";
 const PACKAGES: &str = "/packages.bin";
 const PACKED: &str = "/packed.zip";
@@ -143,7 +142,7 @@ fn make(script: &'static [u8], wasm: &[u8]) -> Result<Fresh, DenoError> {
     parts.module = Module::Compiled(&module);
     parts.stdlib = Stdlib::Bytes(&stdlib);
     let mut second = Interpreter::load(&parts)?;
-    second.execute(PREPARE)?;
+    second.prepare()?;
     let state = second.state()?;
     let memory = second.memory()?.copy();
     let code_cache = second.code_cache()?;
