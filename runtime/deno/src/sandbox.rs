@@ -14,7 +14,7 @@ use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncGuard};
 
 use crate::engine::DenoEngine;
 use crate::error::DenoError;
-use crate::seat::{Job, Seat};
+use crate::seat::{Job, Left, Seat};
 
 const BACKEND: &str = "deno-sandbox";
 
@@ -35,6 +35,8 @@ struct Session {
     port: Arc<dyn HostPort>,
     /// None before the start, and after an interpreter was lost.
     seat: Option<Seat>,
+    /// The last interpreter that was lost.
+    left: Option<Left>,
 }
 
 impl DenoSandbox {
@@ -43,7 +45,7 @@ impl DenoSandbox {
         let mut config = config.into();
         let packages = config.packages.clone().map(Packages::new);
         config.mounts.extend(packages.as_ref().map(Packages::mount));
-        let session = Session { port: Arc::new(NoHost), seat: None };
+        let session = Session { port: Arc::new(NoHost), seat: None, left: None };
         Self {
             engine,
             config,
@@ -130,8 +132,10 @@ impl DenoSandbox {
         let measured =
             Measured { cpu: control.cpu(), memory_bytes: ended.memory_bytes, fuel: None };
         let result = run.finish(BACKEND, ended.ending, measured);
-        if result.session == SessionState::Kept {
-            session.seat = seat;
+        match seat {
+            Ok(seat) if result.session == SessionState::Kept => session.seat = Some(seat),
+            Ok(seat) => session.left = Some(seat.leave()),
+            Err(left) => session.left = Some(left),
         }
         Ok(result)
     }
@@ -190,7 +194,7 @@ impl Executor for DenoSandbox {
 
     async fn reset(&self) -> Result<(), ExecutorError> {
         let mut session = self.open().await?;
-        session.seat = None;
+        session.left = session.seat.take().map(Seat::leave);
         session.seat = Some(self.fresh().await?);
         Ok(())
     }
@@ -218,7 +222,11 @@ impl Executor for DenoSandbox {
     async fn close(&self) {
         self.closed.store(true, Ordering::Release);
         self.interrupt();
-        self.session.lock().await.seat = None;
+        let mut session = self.session.lock().await;
+        let seat = session.seat.take().map(Seat::leave);
+        for left in [session.left.take(), seat].into_iter().flatten() {
+            left.gone().await;
+        }
     }
 }
 

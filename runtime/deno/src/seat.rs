@@ -36,7 +36,12 @@ pub(crate) struct Seat {
     watch: Arc<Watch>,
     /// Whether other sessions begin in the state that it is in.
     fresh: bool,
+    /// Told when the thread has given back everything.
+    left: Left,
 }
+
+/// A seat that was given up, until its thread has ended.
+pub(crate) struct Left(oneshot::Receiver<()>);
 
 /// One run, as the thread is told of it.
 pub(crate) struct Job {
@@ -92,8 +97,8 @@ impl Seat {
         ready.await.map_err(|_| DenoError::Start("its thread ended".to_owned()))?
     }
 
-    /// Runs code. None in place of the seat: it is of no further use.
-    pub(crate) async fn run(mut self, job: Job) -> (Ended, Option<Self>) {
+    /// Runs code. A seat that was left in the course of it is of no further use.
+    pub(crate) async fn run(mut self, job: Job) -> (Ended, Result<Self, Left>) {
         let limits = job.run.limits();
         let options = RunOptions::new(limits, job.repr, std::mem::take(&mut self.fresh));
         let mut frame = options.encode();
@@ -103,7 +108,7 @@ impl Seat {
         let control = Arc::clone(&job.control);
         let (ended, mut waiting) = oneshot::channel();
         if self.tasks.send(Task { job, frame, runtime: Handle::current(), ended }).is_err() {
-            return (gone(), None);
+            return (gone(), Err(self.left));
         }
         let unless_done = StopOnDrop { watch: &self.watch, control: &control };
         let ended = tokio::select! {
@@ -121,7 +126,19 @@ impl Seat {
         std::mem::forget(unless_done);
         let ended = ended.unwrap_or_else(gone);
         let is_of_use = matches!(ended.ending, Ending::Outcome(_) | Ending::Interrupted(..));
-        (ended, is_of_use.then_some(self))
+        (ended, if is_of_use { Ok(self) } else { Err(self.leave()) })
+    }
+
+    /// Gives it up.
+    pub(crate) fn leave(self) -> Left {
+        self.left
+    }
+}
+
+impl Left {
+    /// Waits until everything was given back; not for a thread that cannot end.
+    pub(crate) async fn gone(self) {
+        let _ = tokio::time::timeout(PATIENCE, self.0).await;
     }
 }
 
@@ -219,19 +236,23 @@ fn live(recipe: &Recipe, ready: oneshot::Sender<Result<Seat, DenoError>>) {
     let isolate = interpreter.runtime().v8_isolate().thread_safe_handle();
     let watch = Arc::new(Watch { isolate, asked: AtomicBool::new(false) });
     let (tasks, given) = mpsc::channel();
-    let seat = Seat { tasks, watch: Arc::clone(&watch), fresh: true };
-    if ready.send(Ok(seat)).is_err() {
-        return; // nobody wants it any more
-    }
-    while let Ok(task) = given.recv() {
-        let (ended, goes_on) = work(&mut interpreter, &watch, task.job, task.frame, task.runtime);
-        let wanted = task.ended.send(ended).is_ok();
-        if !(wanted && goes_on) {
-            return;
+    let (leaves, left) = oneshot::channel();
+    let seat = Seat { tasks, watch: Arc::clone(&watch), fresh: true, left: Left(left) };
+    if ready.send(Ok(seat)).is_ok() {
+        while let Ok(task) = given.recv() {
+            let (ended, goes_on) =
+                work(&mut interpreter, &watch, task.job, task.frame, task.runtime);
+            let wanted = task.ended.send(ended).is_ok();
+            if !(wanted && goes_on) {
+                break;
+            }
+            let _entered = runtime.enter();
+            interpreter.settle();
         }
-        let _entered = runtime.enter();
-        interpreter.settle();
     }
+    let _entered = runtime.enter();
+    drop(interpreter);
+    drop(leaves);
 }
 
 /// One run. False with it: the interpreter is of no further use.

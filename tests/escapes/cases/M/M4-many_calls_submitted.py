@@ -1,7 +1,7 @@
 # about = "A hundred thousand calls that wait do not pile up in the host."
 # expect = ["error:ToolError"]
 # session = ["kept", "reset"]
-# limits.timeout_ms = 20000
+# limits.timeout_ms = 60000
 # limits.tool_calls = 1_000_000_000
 import asyncio
 
