@@ -1,4 +1,5 @@
 # about = "Fuel that runs out within C code is noticed."
+# backends = ["wasm"]
 # expect = "kind:fuel"
 # session = ["reset"]
 # limits.fuel = 1_000_000_000

@@ -1,4 +1,5 @@
 # about = "Fuel that runs out between calls to the host is noticed."
+# backends = ["wasm"]
 # expect = "kind:fuel"
 # session = ["reset"]
 # limits.fuel = 100_000_000

@@ -1,4 +1,5 @@
 # about = "The same program uses the same fuel in two sessions."
+# backends = ["wasm"]
 # expect = "value:328350"
 # sessions = 2
 # across = "same_fuel"

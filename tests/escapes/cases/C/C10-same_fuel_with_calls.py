@@ -1,4 +1,5 @@
 # about = "Calls and output use the same fuel in two sessions."
+# backends = ["wasm"]
 # expect = "value:42"
 # sessions = 2
 # across = "same_fuel"

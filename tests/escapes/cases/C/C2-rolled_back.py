@@ -1,4 +1,5 @@
 # about = "Code that has to be stopped the hard way leaves its session as it was, where that was asked for."
+# backends = ["wasm"]
 # expect = "kind:timeout"
 # session = ["rolled_back"]
 # rollback = true

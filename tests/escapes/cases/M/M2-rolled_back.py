@@ -1,4 +1,5 @@
 # about = "A global list that grows without end leaves the session as it was, where that was asked for."
+# backends = ["wasm"]
 # expect = "limit:memory"
 # session = ["rolled_back"]
 # rollback = true

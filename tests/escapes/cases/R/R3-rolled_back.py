@@ -1,4 +1,5 @@
 # about = "A chain of iterators that ends the interpreter leaves the session as it was, where that was asked for."
+# backends = ["wasm"]
 # expect = ["kind:crashed"]
 # session = ["rolled_back"]
 # rollback = true
