@@ -135,7 +135,7 @@ function makeLoader(ops, pyodide) {
     end: (at, length) => ops.op_pcm_end(python.HEAPU8, at, length),
   };
 
-  let runOnce;
+  let runOnce, forget;
 
   /** Finishes what `start` began. */
   function finish(state) {
@@ -168,6 +168,7 @@ function makeLoader(ops, pyodide) {
     const session = api.pyimport("pcm_pyodide.session");
     session.resume(port);
     runOnce = session.run.copy();
+    forget = session.forget.copy();
     session.destroy();
   }
 
@@ -204,5 +205,6 @@ function makeLoader(ops, pyodide) {
     get: (path) => python.FS.readFile(path),
     execute: (source) => void api.runPython(source),
     runner: () => runOnce,
+    forget: () => forget(),
   };
 }

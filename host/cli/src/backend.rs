@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-#[cfg(feature = "wasm")]
+#[cfg(any(feature = "deno", feature = "wasm"))]
 use pcm_runtime_api::ExecutorError;
 use pcm_runtime_api::{Executor, SandboxConfig};
 #[cfg(feature = "deno")]
@@ -14,6 +14,7 @@ use pcm_runtime_wasm::{WasmEngine, WasmSandbox};
 use serde::Serialize;
 
 use crate::Error;
+use crate::progress::Progress;
 
 /// A wall around the code.
 ///
@@ -80,6 +81,24 @@ impl BackendKind {
     /// The names of some backends, for messages.
     pub(crate) fn keys(kinds: &[Self]) -> String {
         kinds.iter().map(|kind| kind.key()).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Makes what the backend needs on its first use, where that takes long enough to be told.
+    #[cfg_attr(
+        not(feature = "deno"),
+        expect(clippy::unused_async, reason = "the other backends are ready")
+    )]
+    pub(crate) async fn prepare(self, progress: Progress) -> Result<(), Error> {
+        #[cfg(feature = "deno")]
+        if self == Self::DenoSandbox {
+            let prepared = DenoEngine::shared().prepare(move |line| progress.say(line)).await;
+            return Ok(prepared.map_err(|error| ExecutorError::Startup {
+                backend: self.key(),
+                reason: error.to_string(),
+            })?);
+        }
+        let _ = progress;
+        Ok(())
     }
 
     /// A session of this backend that has not been started yet.

@@ -350,8 +350,9 @@ impl SessionBuilder {
 
     #[cfg(feature = "wasm")]
     async fn executor(self) -> Result<Arc<dyn Executor>, Error> {
-        let Self { backend, mut config, image, .. } = self;
+        let Self { backend, mut config, image, progress, .. } = self;
         config.packages = Some(packages::source());
+        backend.prepare(progress).await?;
         match image {
             Some(_) if backend != BackendKind::Wasm => Err(Error::OnlyWasm { backend }),
             Some(image) => Ok(Arc::new(WasmSandbox::new(image.engine(), config))),
@@ -361,6 +362,7 @@ impl SessionBuilder {
 
     #[cfg(not(feature = "wasm"))]
     async fn executor(self) -> Result<Arc<dyn Executor>, Error> {
+        self.backend.prepare(self.progress).await?;
         self.backend.executor(self.config).await
     }
 }

@@ -72,6 +72,11 @@ def _duration(seconds: float) -> float:
     return duration
 
 
+def forget() -> None:
+    """Makes the session what it was before it ever ran."""
+    _guest.forget()
+
+
 def run() -> None:
     """Does one run: the host has the source, and takes the outcome."""
     finish(_host, _guest.run(*assignment(_host)))

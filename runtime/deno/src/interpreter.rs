@@ -170,6 +170,11 @@ impl Interpreter {
         self.call("prepare", |_| Some(Vec::new()), |_, _| Some(()))
     }
 
+    /// Makes Python forget that it ever ran.
+    pub(crate) fn forget(&mut self) -> Result<(), DenoError> {
+        self.call("forget", |_| Some(Vec::new()), |_, _| Some(()))
+    }
+
     /// Executes Python source, for its effects.
     pub(crate) fn execute(&mut self, source: &str) -> Result<(), DenoError> {
         self.call("execute", |scope| Some(vec![text(scope, source)?]), |_, _| Some(()))

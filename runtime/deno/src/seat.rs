@@ -11,6 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use deno_core::v8::{IsolateHandle, UnsafeRawIsolatePtr};
+use pcm_runtime_api::{Limits, NoHost};
 use pcm_runtime_guest::{Active, Control, Ending, Run, RunOptions, Step, Stop};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -229,12 +230,16 @@ fn live(recipe: &Recipe, ready: oneshot::Sender<Result<Seat, DenoError>>) {
         let _entered = runtime.enter();
         recipe.interpreter()
     };
-    let mut interpreter = match made {
-        Ok(interpreter) => interpreter,
+    let made = made.and_then(|mut interpreter| {
+        let isolate = interpreter.runtime().v8_isolate().thread_safe_handle();
+        let watch = Arc::new(Watch { isolate, asked: AtomicBool::new(false) });
+        warm(&mut interpreter, &watch, runtime.handle())?;
+        Ok((interpreter, watch))
+    });
+    let (mut interpreter, watch) = match made {
+        Ok(made) => made,
         Err(error) => return drop(ready.send(Err(error))),
     };
-    let isolate = interpreter.runtime().v8_isolate().thread_safe_handle();
-    let watch = Arc::new(Watch { isolate, asked: AtomicBool::new(false) });
     let (tasks, given) = mpsc::channel();
     let (leaves, left) = oneshot::channel();
     let seat = Seat { tasks, watch: Arc::clone(&watch), fresh: true, left: Left(left) };
@@ -263,6 +268,24 @@ fn give_back() {
     // SAFETY: it may be called at any time, from any thread.
     unsafe {
         libc::malloc_trim(0);
+    }
+}
+
+/// Goes the way of a run once, so that the session's first one finds everything compiled and in memory.
+fn warm(
+    interpreter: &mut Interpreter,
+    watch: &Arc<Watch>,
+    runtime: &Handle,
+) -> Result<(), DenoError> {
+    let limits = Limits { timeout: None, ..Limits::default() };
+    let control = Arc::new(Control::new(&limits));
+    let mut frame = RunOptions::new(&limits, false, false).encode();
+    frame.extend_from_slice(b"\nprint(end=''); [1, 'a']");
+    let run = Arc::new(Run::new(limits, Arc::new(NoHost), None));
+    let job = Job { run, control, source: Vec::new(), repr: false };
+    match work(interpreter, watch, job, frame, runtime.clone()) {
+        (Ended { ending: Ending::Outcome(_), .. }, _) => interpreter.forget(),
+        _ => Err(DenoError::Start("it does not run code".to_owned())),
     }
 }
 

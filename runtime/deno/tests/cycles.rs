@@ -40,37 +40,22 @@ async fn two_hundred_timeouts_leave_nothing_behind() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn zz_many() {
+async fn zz_time() {
     let engine = DenoEngine::new();
-    engine.set_spares(0);
-    let mut all = Vec::new();
-    for _ in 0..30 {
+    let mut firsts = Vec::new(); let mut starts = Vec::new(); let mut trivial = Vec::new();
+    for _ in 0..40 {
         let sandbox = DenoSandbox::new(engine.clone(), Limits::default());
+        let t = Instant::now();
         sandbox.start(Arc::new(NoHost)).await.unwrap();
-        if all.is_empty() { eprintln!("first {}", resident()); }
-        let r = sandbox.run(RunRequest::new("x = bytearray(200_000_000); len(x)")).await;
-        assert!(r.is_ok(), "{r:?}");
-        all.push(sandbox);
+        starts.push(t.elapsed());
+        let t = Instant::now();
+        assert!(sandbox.run(RunRequest::new("1+1")).await.is_ok());
+        firsts.push(t.elapsed());
+        for _ in 0..20 { let t = Instant::now(); assert!(sandbox.run(RunRequest::new("1+1")).await.is_ok()); trivial.push(t.elapsed()); }
+        sandbox.close().await;
+        tokio::time::sleep(Duration::from_millis(150)).await;
     }
-    eprintln!("all {}", resident());
-    for one in &all { one.close().await; }
-    drop(all);
-    eprintln!("closed {}", resident());
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    eprintln!("later {}", resident());
-    let maps = std::fs::read_to_string("/proc/self/smaps").unwrap();
-    let mut name = String::new(); let mut big = Vec::new();
-    for line in maps.lines() {
-        let mut words = line.split_whitespace();
-        let first = words.next().unwrap_or("");
-        if first.contains('-') && !first.ends_with(':') { name = line.to_owned(); }
-        if first == "Rss:" { let kb: u64 = words.next().unwrap().parse().unwrap(); if kb > 0 { big.push((kb, name.clone())); } }
+    for (name, times) in [("start", &mut starts), ("first", &mut firsts), ("trivial", &mut trivial)] {
+        times.sort(); eprintln!("{name}: p50 {:?} p95 {:?}", times[times.len()/2], times[times.len()*95/100]);
     }
-    big.sort(); big.reverse();
-    let mut groups = std::collections::BTreeMap::<String,(u64,u64)>::new();
-    for (kb, name) in &big { let range = name.split(' ').next().unwrap(); let (a,b)=range.split_once('-').unwrap();
-      let len=(u64::from_str_radix(b,16).unwrap()-u64::from_str_radix(a,16).unwrap())>>10; let perms=name.split(' ').nth(1).unwrap(); let file=name.split_whitespace().nth(5).unwrap_or("anon");
-      let e=groups.entry(format!("{perms} {len} {file}")).or_default(); e.0+=kb; e.1+=1; }
-    let mut groups: Vec<_> = groups.into_iter().collect(); groups.sort_by_key(|g| std::cmp::Reverse(g.1.0));
-    for (g,(kb,n)) in groups.iter().take(16) { eprintln!("{kb} kB in {n}: {g}"); }
 }
