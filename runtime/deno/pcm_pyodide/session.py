@@ -11,6 +11,7 @@ import time
 from errno import ENOTSUP
 from types import SimpleNamespace
 
+from _pyodide._importhook import JsFinder
 from pcm_guest import Guest, rehearsal
 from pcm_pyodide.port import HostFunctions, assignment, connect, finish, interrupt
 
@@ -37,8 +38,9 @@ def prepare() -> None:
 
 def _leave_out() -> None:
     """Takes away what leads to JavaScript, and what only pretends to work. None of it is a wall."""
-    for name in ("js", "pyodide_js"):
-        sys.modules.pop(name, None)
+    sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, JsFinder)]
+    for name in [name for name in sys.modules if name.split(".")[0] in ("js", "pyodide_js")]:
+        del sys.modules[name]
     del os.system
 
 

@@ -94,7 +94,8 @@ impl Attack<'_> {
         let named = self.header.host_mib.map(|mib| mib << 20);
         // 16 times: what SECURITY.md allows for a frame.
         let host = named.unwrap_or_else(|| self.limits.host_call_bytes.saturating_mul(16));
-        let sessions = self.limits.memory_bytes.saturating_mul(self.header.sessions as u64);
+        let each = self.limits.memory_bytes.saturating_add(besides(self.backend));
+        let sessions = each.saturating_mul(self.header.sessions as u64);
         self.faults.extend(before.faults(sessions.saturating_add(host), named.unwrap_or(SLACK)));
         if self.canaries.was_knocked() {
             self.fault("somebody connected to the canary's port");
@@ -238,6 +239,14 @@ impl Across {
 }
 
 type Running = JoinHandle<(ExecutionResult, Duration)>;
+
+/// What a session of the backend needs besides the memory of Python.
+fn besides(backend: BackendKind) -> u64 {
+    match backend {
+        BackendKind::DenoSandbox => 16 << 20, // the heap of its isolate
+        _ => 0,
+    }
+}
 
 /// On a task of its own: a backend that blocks its thread or panics is still noticed.
 fn started(session: &Session, program: &str) -> Running {

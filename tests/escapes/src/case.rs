@@ -219,7 +219,7 @@ mod tests {
     fn every_line_of_the_groups_has_a_case() {
         let cases = load_cases(&Path::new(env!("CARGO_MANIFEST_DIR")).join("cases")).unwrap();
         let lines: BTreeSet<&str> = cases.iter().map(|case| case.line.as_str()).collect();
-        for (group, count) in [("C", 10), ("M", 9), ("R", 5), ("W", 6)] {
+        for (group, count) in [("C", 10), ("J", 9), ("M", 9), ("R", 5), ("W", 6)] {
             for line in (1..=count).map(|number| format!("{group}{number}")) {
                 // A damaged image of a program is a matter of that program: host/cli/tests/cli.
                 assert!(line == "W4" || lines.contains(line.as_str()), "{line} has no case");

@@ -1,6 +1,5 @@
 # about = "A program that uses up its fuel leaves its session as it was, where that was asked for."
 # backends = ["wasm"]
-# backends = ["wasm"]
 # expect = "kind:fuel"
 # session = ["rolled_back"]
 # rollback = true

@@ -1,7 +1,7 @@
 # about = "A hundred thousand calls that wait do not pile up in the host."
-# expect = ["error:ToolError"]
+# expect = ["error:ToolError", "kind:memory"]
 # session = ["kept", "reset"]
-# limits.timeout_ms = 60000
+# limits.timeout_ms = 40000
 # limits.tool_calls = 1_000_000_000
 import asyncio
 

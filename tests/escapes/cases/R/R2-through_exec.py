@@ -1,5 +1,5 @@
 # about = "Recursion through code that is compiled at every level."
-# expect = "error:RecursionError"
+# expect = ["error:RecursionError", "kind:memory"]
 import sys
 
 sys.setrecursionlimit(10**9)

@@ -1,5 +1,5 @@
 # about = "A hundred thousand generators that were made one by one."
-# expect = ["error:RecursionError", "kind:crashed"]
+# expect = ["error:RecursionError", "kind:crashed", "value:1"]
 # session = ["kept", "reset"]
 def wrapped(inner):
     yield from inner

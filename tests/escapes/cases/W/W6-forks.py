@@ -1,4 +1,5 @@
 # about = "Randomness differs between a session and its forks."
+# backends = ["wasm"]
 # expect = "ok"
 # sessions = 4
 # forked = true
