@@ -11,7 +11,7 @@ use tokio::sync::OnceCell;
 use crate::assets;
 use crate::error::DenoError;
 use crate::interpreter::{Interpreter, Module, Parts, Stdlib};
-use crate::made::Made;
+use crate::made::{self, Made};
 use crate::seat::{self, Seat};
 
 /// The smallest bound that modules are compiled with: few bounds, few modules.
@@ -163,7 +163,7 @@ impl DenoEngine {
                 .name("pcm-deno".to_owned())
                 .stack_size(crate::platform::STACK)
                 .spawn(move || {
-                    let made = seat::entering(|| Made::find(&progress)).and_then(|made| made);
+                    let made = seat::entering(|| Made::find(made::folder(), &progress)).and_then(|made| made);
                     drop(tell.send(made));
                 })
                 .map_err(DenoError::Thread)?;
@@ -201,12 +201,11 @@ impl Recipe {
     pub(crate) fn interpreter(&self) -> Result<Interpreter, DenoError> {
         let made = &self.made;
         let bytes;
-        let module = match self.module.get() {
-            Some(module) => Module::Compiled(module),
-            None => {
-                bytes = made.bounded(self.bound)?;
-                Module::Bytes(&bytes)
-            }
+        let module = if let Some(module) = self.module.get() {
+            Module::Compiled(module)
+        } else {
+            bytes = made.bounded(self.bound)?;
+            Module::Bytes(&bytes)
         };
         let mut interpreter = Interpreter::load(&Parts {
             script: made.script,

@@ -68,8 +68,7 @@ impl Interpreter {
     /// is started, and has nothing of the guest.
     pub(crate) fn load(parts: &Parts<'_>) -> Result<Self, DenoError> {
         let mut runtime = isolate::make();
-        let loaded = entered(&mut runtime, |scope| load(scope, parts));
-        let (loader, script, module) = loaded?;
+        let (loader, script, module) = entered(&mut runtime, |scope| load(scope, parts))?;
         let mut interpreter = Self { loader, script, module, run: None, memory: None, runtime };
         interpreter.start(parts)?;
         match parts.snapshot {

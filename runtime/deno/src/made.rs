@@ -68,11 +68,13 @@ struct Fresh {
 
 impl Made {
     /// Finds or makes it. Making takes seconds, and `say` hears of it.
-    pub(crate) fn find(say: &(dyn Fn(&str) + Send + Sync)) -> Result<Self, DenoError> {
+    pub(crate) fn find(
+        folder: Option<PathBuf>,
+        say: &(dyn Fn(&str) + Send + Sync),
+    ) -> Result<Self, DenoError> {
         platform::start();
         let script = Box::leak(assets::pyodide_js()?.into_boxed_slice());
         let wasm = assets::pyodide_wasm()?;
-        let folder = folder();
         if let Some(found) = folder.as_deref().and_then(|folder| open(folder, script)) {
             return Ok(Self { wasm, ..found });
         }
@@ -99,7 +101,8 @@ impl Made {
 }
 
 /// The folder for what this program makes; another version, or another V8, has another.
-fn folder() -> Option<PathBuf> {
+pub(crate) fn folder() -> Option<PathBuf> {
+    platform::start();
     let mut hasher = blake3::Hasher::new();
     hasher.update(assets::key().as_bytes());
     hasher.update(platform::version().as_bytes());
@@ -204,5 +207,49 @@ impl Made {
     pub(crate) fn bounded(&self, bytes: u64) -> Result<Vec<u8>, DenoError> {
         wasm::with_most_memory(&self.wasm, bytes)
             .ok_or_else(|| DenoError::Damaged("it has no memory".to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::FileExt as _;
+    use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+    use super::*;
+    use crate::seat::entering;
+
+    /// In a thread with the stack that V8 wants.
+    fn on_a_thread(work: impl FnOnce() + Send + 'static) {
+        let thread = std::thread::Builder::new().stack_size(platform::STACK).spawn(move || {
+            entering(work).unwrap();
+        });
+        thread.unwrap().join().unwrap();
+    }
+
+    #[test]
+    fn what_was_made_is_found_and_what_was_changed_is_made_again() {
+        on_a_thread(|| {
+            let parent = tempfile::tempdir().unwrap();
+            let folder = parent.path().join("made");
+            let said = AtomicU32::new(0);
+            let find = || {
+                let say = |_: &str| {
+                    said.fetch_add(1, Relaxed);
+                };
+                Made::find(Some(folder.clone()), &say).unwrap()
+            };
+            let first = find();
+            assert_eq!((said.load(Relaxed), first.folder.as_ref()), (1, Some(&folder)));
+            assert_eq!(find().snapshot.bytes, first.snapshot.bytes);
+            assert_eq!(said.load(Relaxed), 1);
+            let memory = File::options().write(true).open(folder.join("memory")).unwrap();
+            memory.write_all_at(b"changed", 1 << 20).unwrap();
+            drop(memory);
+            find();
+            assert_eq!(said.load(Relaxed), 2, "a snapshot that was changed is not used");
+            fs::write(folder.join("note.json"), "{}").unwrap();
+            find();
+            assert_eq!(said.load(Relaxed), 3);
+        });
     }
 }

@@ -49,10 +49,10 @@ impl Memory {
 
     fn set(&self, at: u32, value: u32) {
         let at = at as usize;
-        if at.is_multiple_of(4) && at.checked_add(4).is_some_and(|end| end <= self.bytes()) {
-            // SAFETY: in bounds and aligned, as was checked; memory begins at a page. The isolate of
-            // this thread stands still, and no reference into the memory is alive.
-            unsafe { self.start.as_ptr().add(at).cast::<u32>().write(value) }
+        if at.checked_add(4).is_some_and(|end| end <= self.bytes()) {
+            // SAFETY: in bounds, as was checked. The isolate of this thread stands still, and no
+            // reference into the memory is alive.
+            unsafe { self.start.add(at).cast::<[u8; 4]>().write(value.to_le_bytes()) }
         }
     }
 }

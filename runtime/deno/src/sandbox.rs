@@ -236,6 +236,7 @@ impl fmt::Debug for DenoSandbox {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn startup(error: DenoError) -> ExecutorError {
     ExecutorError::Startup { backend: BACKEND, reason: error.to_string() }
 }
