@@ -55,7 +55,7 @@ fn entries(folders: &[PathBuf]) -> io::Result<Vec<Entry>> {
 }
 
 fn wheel_file(name: OsString) -> Option<String> {
-    name.into_string().ok().filter(|name| name.ends_with(".whl"))
+    name.into_string().ok().filter(|name| name.strip_suffix(".whl").is_some())
 }
 
 /// What changes whenever a wheel comes, goes or is written.
@@ -156,13 +156,13 @@ impl Links {
     pub(crate) fn misfits(&self, is_wanted: impl Fn(&str) -> bool) -> String {
         let wanted: Vec<&Misfit> =
             self.misfits.iter().filter(|misfit| is_wanted(&misfit.name)).collect();
-        let mut text = String::new();
-        for Misfit { file, reason, .. } in wanted.iter().take(MAX_NAMED) {
-            text += &format!("; {file} is there, but {reason}");
-        }
+        let named = wanted.iter().take(MAX_NAMED);
+        let texts =
+            named.map(|misfit| format!("; {} is there, but {}", misfit.file, misfit.reason));
+        let text: String = texts.collect();
         match wanted.len().saturating_sub(MAX_NAMED) {
             0 => text,
-            more => text + &format!("; so are {more} more"),
+            more => format!("{text}; and {more} more are there that do not fit"),
         }
     }
 }

@@ -154,9 +154,11 @@ impl Planner<'_> {
         extra: Option<&Path>,
         pins: &[&Link],
     ) -> Result<Vec<Choice>, NoChoice> {
-        let links =
-            self.links.folder().filter(|_| wheels == Wheels::Fitting || !self.is_any_elsewhere());
-        let folders: Vec<&Path> = links.into_iter().chain(extra).collect();
+        let ours = match wheels {
+            Wheels::Any if self.is_any_elsewhere() => None,
+            Wheels::Any | Wheels::Fitting => self.links.folder(),
+        };
+        let folders: Vec<&Path> = ours.into_iter().chain(extra).collect();
         let beside = Beside { folders: &folders, pins };
         self.resolver.choose(lines, wheels, beside, self.folder).await
     }

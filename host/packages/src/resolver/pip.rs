@@ -108,15 +108,12 @@ pub(super) async fn fetch(
 /// The file itself: of two wheels of one version, pip would take that of the index.
 fn pin(link: &Link) -> Option<String> {
     let path = link.path.to_str()?;
-    let mut line = format!("{} @ file://", link.wheel.name);
-    for byte in path.bytes() {
-        if byte.is_ascii_alphanumeric() || b"/-_.".contains(&byte) {
-            line.push(byte.into());
-        } else {
-            line += &format!("%{byte:02X}");
-        }
-    }
-    Some(line)
+    let encoded = path.bytes().map(|byte| match byte {
+        b'/' | b'-' | b'_' | b'.' => char::from(byte).to_string(),
+        _ if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    });
+    Some(format!("{} @ file://{}", link.wheel.name, encoded.collect::<String>()))
 }
 
 fn no_choice(ended: &Ended) -> NoChoice {

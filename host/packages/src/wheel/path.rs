@@ -72,7 +72,7 @@ fn is_library(name: &str) -> bool {
     let is_numbered = name
         .rsplit_once(".so.")
         .is_some_and(|(_, version)| version.bytes().all(|b| b.is_ascii_digit() || b == b'.'));
-    is_numbered || name.ends_with(".so")
+    is_numbered || name.strip_suffix(".so").is_some()
 }
 
 #[cfg(test)]

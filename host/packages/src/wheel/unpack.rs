@@ -83,13 +83,14 @@ impl Unpacker {
             return Err(format!("its member {} is no path inside it", shown(path)).into());
         }
         let (target, is_library) = match (destination(path, info), self.native) {
-            (Destination::Nowhere, _) => return Ok(()),
             (Destination::File(target), _) => (target, false),
             (Destination::Library(target), Native::Keep) => (target, true),
             (Destination::Library(_) | Destination::ForeignLibrary, Native::Refuse) => {
                 return Err(format!("it has a native library, {}", shown(path)).into());
             }
-            (Destination::Library(_) | Destination::ForeignLibrary, _) => return Ok(()),
+            (Destination::Nowhere | Destination::Library(_) | Destination::ForeignLibrary, _) => {
+                return Ok(());
+            }
         };
         if target.strip_prefix(info) == Some("/RECORD") {
             return Ok(()); // written anew
