@@ -79,6 +79,7 @@ pub(crate) fn fingerprint(folders: &[PathBuf]) -> Result<String, PackagesError> 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Link {
     pub(crate) wheel: WheelName,
+    version: Version,
     pub(crate) path: PathBuf,
 }
 
@@ -111,8 +112,8 @@ impl Links {
         let mut links = Self::default();
         let mut left = MAX_WHEELS;
         for Entry { folder, file, metadata } in entries(folders).map_err(cannot())? {
-            let wheel = match fitting(&file, &metadata, target) {
-                Ok(wheel) => wheel,
+            let (wheel, version) = match fitting(&file, &metadata, target) {
+                Ok(fitting) => fitting,
                 Err(reason) => {
                     links.misfits.extend(Misfit::new(file, reason));
                     continue;
@@ -123,16 +124,14 @@ impl Links {
             let copied = copy(&from, &path, left.min(MAX_WHEEL)).map_err(cannot())?;
             left = left.saturating_sub(copied);
             links.folder = Some(into.to_owned());
-            links.wheels.entry(wheel.name.clone()).or_default().push(Link { wheel, path });
+            links.wheels.entry(wheel.name.clone()).or_default().push(Link { wheel, version, path });
         }
         for wheels in links.wheels.values_mut() {
-            wheels.sort_by_cached_key(|link| {
-                (std::cmp::Reverse(Version::read(&link.wheel.version)), target.rank(&link.wheel))
+            wheels.sort_by(|a, b| {
+                let rank = |link: &Link| target.rank(&link.wheel);
+                Version::newest_first(&a.version, &b.version).then(rank(a).cmp(&rank(b)))
             });
-            // One for each version: the best.
-            wheels.dedup_by(|a, b| {
-                Version::read(&a.wheel.version) == Version::read(&b.wheel.version)
-            });
+            wheels.dedup_by(|later, first| later.version == first.version); // the best stays
         }
         Ok(links)
     }
@@ -167,9 +166,15 @@ impl Links {
     }
 }
 
-/// The name of a wheel that fits, or why it does not.
-fn fitting(file: &str, metadata: &Metadata, target: Target) -> Result<WheelName, String> {
+/// The name and version of a wheel that fits, or why it does not. A resolver that is told to take a
+/// version stops at one that is none.
+fn fitting(
+    file: &str,
+    metadata: &Metadata,
+    target: Target,
+) -> Result<(WheelName, Version), String> {
     let wheel = WheelName::parse(file).ok_or("its name is not that of a wheel")?;
+    let version = Version::parse(&wheel.version).ok_or("its version is not one")?;
     if let Some(reason) = target.misfit(&wheel) {
         return Err(reason);
     }
@@ -179,7 +184,7 @@ fn fitting(file: &str, metadata: &Metadata, target: Target) -> Result<WheelName,
     if metadata.len() > MAX_WHEEL {
         return Err(format!("it has more than {} MiB", MAX_WHEEL >> 20));
     }
-    Ok(wheel)
+    Ok((wheel, version))
 }
 
 impl Misfit {
@@ -222,6 +227,8 @@ mod tests {
             "b-1.tar.gz",
             "index.html",
             "b.whl",
+            "b-1.0_garbage-py3-none-any.whl",
+            "b-2-abc-py3-none-any.whl",
         ] {
             fs::write(folder.path().join(file), file)?;
         }
@@ -240,6 +247,11 @@ mod tests {
             links.misfits(|name| name == "a"),
             "; a-9-cp313-cp313-pyemscripten_2025_0_wasm32.whl is there, but it is for \
              pyemscripten_2025_0_wasm32, not pyemscripten_2026_0_wasm32 or any"
+        );
+        assert_eq!(
+            links.misfits(|name| name == "b"),
+            "; b-1.0_garbage-py3-none-any.whl is there, but its version is not one; \
+             b-2-abc-py3-none-any.whl is there, but its name is not that of a wheel"
         );
         Ok(())
     }

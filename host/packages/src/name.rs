@@ -61,6 +61,10 @@ impl WheelName {
         let is_tag = |tag: &str| {
             !tag.is_empty() && tag.bytes().all(|b| b.is_ascii_alphanumeric() || b"._".contains(&b))
         };
+        let is_build = |tag: &str| tag.starts_with(|first: char| first.is_ascii_digit());
+        if parts.len() == 6 && !parts.get(2).is_some_and(|build| is_build(build)) {
+            return None;
+        }
         if file.len() > MAX_FILE
             || !is_version(version)
             || !parts.iter().skip(2).all(|tag| is_tag(tag))
@@ -140,6 +144,7 @@ mod tests {
             "x--py3-none-any.whl",
             "x-1-py3--any.whl",
             "-1-py3-none-any.whl",
+            "x-1-build-py3-none-any.whl",
             &format!("x-1-py3-none-{}.whl", "any.".repeat(100) + "any"),
         ] {
             assert_eq!(WheelName::parse(file), None, "{file}");

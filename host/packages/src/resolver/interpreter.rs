@@ -29,7 +29,9 @@ pub(super) async fn provide(
     if (tool.kind, tool.target) != (Kind::Uv, Target::Pyodide) {
         return Ok(true);
     }
-    let arguments = ["python", "find", "--no-python-downloads", "--no-project", "--color=never"];
+    // A version, so that none is taken from a file in a folder above.
+    let arguments =
+        ["python", "find", ">=3.9", "--no-python-downloads", "--no-project", "--color=never"];
     let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
     let ended = run(tool, &arguments, folder).await?;
     let path = ended.output.trim_end_matches('\n');
@@ -48,7 +50,7 @@ fn make(python: &str, interpreters: &Path) -> std::io::Result<PathBuf> {
     let folder = interpreters.join(&key.as_str()[..32]);
     private(&folder)?;
     let (script, wrapper) = (folder.join("python_for_uv.py"), folder.join("python3"));
-    if !wrapper.is_file() {
+    if !(script.is_file() && wrapper.is_file()) {
         write(&script, SCRIPT.as_bytes())?;
         let (python, script) = (quoted(python), quoted(&script.to_string_lossy()));
         let text = format!("#!/bin/sh\nexec {python} -I -B {script} \"$0\" \"$@\"\n");

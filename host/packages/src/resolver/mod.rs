@@ -189,12 +189,14 @@ impl Resolver {
             let ended = command::run(&tool, &arguments, folder).await?;
             if let Some(version) = version_of(&ended, kind) {
                 version.clone_into(&mut tool.version);
-                let is_usable = is_at_least(version, kind.oldest(target))
-                    && interpreter::provide(&mut tool, folder, interpreters).await?;
-                if is_usable {
+                let title = tool.to_string();
+                if !is_at_least(version, kind.oldest(target)) {
+                    found.push(title);
+                } else if interpreter::provide(&mut tool, folder, interpreters).await? {
                     return Ok(Self { tool });
+                } else {
+                    found.push(format!("{title} without a Python"));
                 }
-                found.push(tool.to_string());
             }
         }
         let found = if found.is_empty() {

@@ -46,13 +46,13 @@ def pretend(path: str) -> None:
 
 
 def main(path: str, arguments: list[str]) -> None:
-    while arguments and arguments[0] != "-c":
-        arguments.pop(0)  # as `-I`, with which this runs
-    if len(arguments) < 2:
+    if "-c" not in arguments[:-1]:
         sys.exit("there is nothing to run")
-    sys.argv = ["-c", *arguments[2:]]
+    # Before it stand options, as `-I`, with which this runs.
+    _, program, *rest = arguments[arguments.index("-c") :]
+    sys.argv = ["-c", *rest]
     pretend(path)
-    exec(compile(arguments[1], "<string>", "exec"), {"__name__": "__main__"})
+    exec(compile(program, "<string>", "exec"), {"__name__": "__main__"})
 
 
 main(sys.argv[1], sys.argv[2:])

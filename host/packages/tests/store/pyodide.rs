@@ -311,7 +311,10 @@ async fn hostile_wheels_of_ones_own_are_refused_and_leave_nothing() -> TestResul
         for folder in ["wheels", "sets", "requests", "work"] {
             assert_eq!(fs::read_dir(world.packages().join(folder))?.count(), 0, "{folder}");
         }
-        // They are in nobody else's way.
+        // They are in nobody else's way, nor are names that a resolver would stumble over.
+        for file in ["good-1.0_garbage-py3-none-any.whl", "x-1-y-py3-none-any.whl", "-.whl"] {
+            fs::write(world.ours().join(file), "")?;
+        }
         world.add(&for_pyodide("good", "1"))?;
         assert_eq!(titles(&world.resolve_for_pyodide(&["good"]).await?), ["good 1"]);
         Ok(())
