@@ -8,7 +8,7 @@ use std::path::Path;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::PackagesError;
+use crate::{PackagesError, Target};
 
 /// The script that a [`Compiler`] runs in a sandbox. It compiles [`PACKAGES_FOLDER`], and the value of
 /// its last expression is a [`Compiled`]. The sandbox should grant it a second and more for every
@@ -45,6 +45,11 @@ pub trait Compiler: Send + Sync {
     /// What its bytecode depends on: the version of Python and of the script. Folders are shared by
     /// compilers of the same key.
     fn key(&self) -> String;
+
+    /// For which Python packages are resolved: the one that compiles, and will import them.
+    fn target(&self) -> Target {
+        Target::Wasi
+    }
 
     /// Leaves `__pycache__/<name>.<tag>.pyc` beside Python files in `folder`, and nothing else.
     async fn compile(&self, folder: &Path) -> Result<Compiled, PackagesError>;

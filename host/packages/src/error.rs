@@ -2,6 +2,8 @@
 
 use std::io;
 
+use crate::Target;
+
 /// Why packages could not be had. No message names an index, a credential or a path of the host.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -23,7 +25,7 @@ pub enum PackagesError {
         found: String,
     },
     /// No choice of versions satisfies the request, native code or not.
-    #[error("{requested}: no versions satisfy this ({tool} says: {output})")]
+    #[error("{requested}: no versions satisfy this ({tool} says: {output}){misfits}")]
     Unsatisfiable {
         /// What was asked for.
         requested: String,
@@ -31,19 +33,23 @@ pub enum PackagesError {
         tool: String,
         /// What it said, without addresses.
         output: String,
+        /// Which wheels in the folders of [`Store::find_links`](crate::Store::find_links) do not fit,
+        /// and why, if their names match; else nothing.
+        misfits: String,
     },
-    /// The request can be satisfied, but only with native code.
-    #[error(
-        "{requested}: {packages} no pure Python wheel (there is {wheels}); the wasm backend cannot \
-         load native code; use --backend deno-sandbox, subprocess or container"
-    )]
+    /// The request can be satisfied, but only with native code that the target does not load.
+    #[error("{}", native(*target, requested, packages, wheels, misfits))]
     Native {
+        /// What it was resolved for.
+        target: Target,
         /// What was asked for.
         requested: String,
         /// The packages that are native, with their verb: `numpy has`, `numpy and pandas have`.
         packages: String,
-        /// The wheels that there are of them, for a machine like this one.
+        /// The wheels that there are of them, for x86-64 Linux.
         wheels: String,
+        /// As in [`Unsatisfiable`](Self::Unsatisfiable).
+        misfits: String,
     },
     /// The resolver failed for a reason of its own, as an index that does not answer.
     #[error("{requested}: {tool} failed: {output}")]
@@ -95,6 +101,22 @@ pub enum PackagesError {
         /// What the system said.
         source: io::Error,
     },
+}
+
+/// What is missing, and what to do.
+fn native(target: Target, requested: &str, packages: &str, wheels: &str, misfits: &str) -> String {
+    let tag = target.wheel_tag();
+    match target {
+        Target::Wasi => format!(
+            "{requested}: {packages} no pure Python wheel (there is {wheels}){misfits}; the wasm \
+             backend cannot load native code; use --backend deno-sandbox, subprocess or container"
+        ),
+        Target::Pyodide => format!(
+            "{requested}: {packages} no wheel for Pyodide (there is {wheels}){misfits}; put one built \
+             for it, tagged {tag}, into a folder and name that with --wheels DIR, or use --backend \
+             subprocess or container"
+        ),
+    }
 }
 
 impl PackagesError {

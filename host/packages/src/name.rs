@@ -7,6 +7,8 @@ use pcm_runtime_api::package_name;
 /// No distribution on an index comes near it.
 const MAX_NAME: usize = 128;
 const MAX_VERSION: usize = 64;
+/// What file systems take. It also bounds how many tags a wheel has.
+const MAX_FILE: usize = 255;
 
 /// The one spelling of a name (PEP 503), or None for what cannot be a name.
 pub(crate) fn normalised(name: &str) -> Option<String> {
@@ -34,7 +36,17 @@ pub(crate) struct WheelName {
     /// The distribution, normalised.
     pub(crate) name: String,
     pub(crate) version: String,
-    is_pure: bool,
+    python: String,
+    abi: String,
+    platform: String,
+}
+
+/// One of the things that a wheel is for: its name may list several of each.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tags<'a> {
+    pub(crate) python: &'a str,
+    pub(crate) abi: &'a str,
+    pub(crate) platform: &'a str,
 }
 
 impl WheelName {
@@ -49,24 +61,38 @@ impl WheelName {
         let is_tag = |tag: &str| {
             !tag.is_empty() && tag.bytes().all(|b| b.is_ascii_alphanumeric() || b"._".contains(&b))
         };
-        if !is_version(version) || !parts.iter().skip(2).all(|tag| is_tag(tag)) {
+        let is_build = |tag: &str| tag.starts_with(|first: char| first.is_ascii_digit());
+        if parts.len() == 6 && !parts.get(2).is_some_and(|build| is_build(build)) {
             return None;
         }
-        let has = |tags: &str, wanted: &dyn Fn(&str) -> bool| tags.split('.').any(wanted);
-        let is_pure = has(platform, &|tag| tag == "any")
-            && has(abi, &|tag| tag == "none")
-            && has(python, &|tag| tag.starts_with("py3") || tag.starts_with("cp3"));
+        if file.len() > MAX_FILE
+            || !is_version(version)
+            || !parts.iter().skip(2).all(|tag| is_tag(tag))
+        {
+            return None;
+        }
         Some(Self {
             file: file.to_owned(),
             name: normalised(name)?,
             version: (*version).to_owned(),
-            is_pure,
+            python: (*python).to_owned(),
+            abi: (*abi).to_owned(),
+            platform: (*platform).to_owned(),
+        })
+    }
+
+    /// Everything that it is for.
+    pub(crate) fn tags(&self) -> impl Iterator<Item = Tags<'_>> {
+        self.platform.split('.').flat_map(move |platform| {
+            self.abi.split('.').flat_map(move |abi| {
+                self.python.split('.').map(move |python| Tags { python, abi, platform })
+            })
         })
     }
 
     /// Whether it is for every platform: without native code, unless it lies.
     pub(crate) fn is_pure(&self) -> bool {
-        self.is_pure
+        self.tags().any(|tags| tags.platform == "any" && tags.abi == "none")
     }
 }
 
@@ -100,7 +126,7 @@ mod tests {
             ("MarkupSafe-3.0.4-cp313-cp313-manylinux2014_x86_64.manylinux_2_17_x86_64.whl", false),
             ("x-1-py3-none-manylinux2014_x86_64.whl", false),
             ("x-1-cp313-cp313-any.whl", false),
-            ("x-1-py2-none-any.whl", false),
+            ("x-1-py3-none-pyemscripten_2026_0_wasm32.any.whl", true),
         ] {
             assert_eq!(WheelName::parse(file).map(|wheel| wheel.is_pure()), Some(pure), "{file}");
         }
@@ -118,6 +144,8 @@ mod tests {
             "x--py3-none-any.whl",
             "x-1-py3--any.whl",
             "-1-py3-none-any.whl",
+            "x-1-build-py3-none-any.whl",
+            &format!("x-1-py3-none-{}.whl", "any.".repeat(100) + "any"),
         ] {
             assert_eq!(WheelName::parse(file), None, "{file}");
         }

@@ -123,7 +123,7 @@ pub(crate) async fn make(
 
 fn key(wheels: &[Shelved], compiler: &dyn Compiler) -> String {
     let mut hasher = blake3::Hasher::new();
-    for part in [FORMAT.to_owned(), compiler.key()]
+    for part in [FORMAT.to_owned(), compiler.key(), compiler.target().wheel_tag().to_owned()]
         .into_iter()
         .chain(wheels.iter().map(|wheel| wheel.sha256.to_string()))
     {

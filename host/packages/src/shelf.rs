@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::PackagesError;
 use crate::digest::Digest;
 use crate::folder::{aside, open_plain, private, publish, remove_abandoned, write};
+use crate::name::WheelName;
 use crate::resolver::{Choice, Fetched};
 use crate::wheel::{Native, Unpacked, pack, pure_name, unpack};
 
@@ -40,9 +41,10 @@ impl Shelf {
         Ok(shelf)
     }
 
-    /// The wheel with that hash, if it is here and whole.
-    pub(crate) fn get(&self, sha256: Digest) -> Option<Shelved> {
-        let place = self.wheels.join(sha256.to_string());
+    /// The wheel of a choice, if it is here and whole.
+    pub(crate) fn get(&self, choice: &Choice) -> Option<Shelved> {
+        let sha256 = choice.sha256;
+        let place = self.place(choice);
         let list = fs::read(place.join(LIST)).ok()?;
         let unpacked: Unpacked = serde_json::from_slice(&list).ok()?;
         let folder = place.join(FILES);
@@ -53,19 +55,29 @@ impl Shelf {
         is_whole.then_some(Shelved { sha256, folder, unpacked })
     }
 
-    /// Unpacks what was fetched for a choice.
+    /// What is native in one wheel may be so only by its name: it is unpacked with its libraries, and
+    /// must not be taken for another with the same content and a pure one's name.
+    fn place(&self, choice: &Choice) -> PathBuf {
+        let suffix = match native(&choice.wheel) {
+            Native::Keep => "-native",
+            Native::Refuse | Native::Drop => "",
+        };
+        self.wheels.join(format!("{}{suffix}", choice.sha256))
+    }
+
+    /// Unpacks what was fetched for a choice, with its libraries if it is native: then the target
+    /// loads them, or it would not have been chosen.
     pub(crate) fn put(&self, fetched: &Fetched, choice: &Choice) -> Result<Shelved, PackagesError> {
         check(fetched, choice)?;
         let cannot = || PackagesError::cache("keep a wheel");
         let aside = aside(&self.wheels).map_err(cannot())?;
         let folder = aside.path().join(FILES);
-        let unpacked = unpack(fetched, &choice.wheel, Native::Refuse, &folder)?;
+        let unpacked = unpack(fetched, &choice.wheel, native(&choice.wheel), &folder)?;
         let list = serde_json::to_vec(&unpacked).map_err(|error| cannot()(error.into()))?;
         write(&aside.path().join(LIST), &list).map_err(cannot())?;
-        let place = self.wheels.join(choice.sha256.to_string());
-        let is_whole = || self.get(choice.sha256).is_some();
-        publish(aside, &place, is_whole).map_err(cannot())?;
-        self.get(choice.sha256)
+        let is_whole = || self.get(choice).is_some();
+        publish(aside, &self.place(choice), is_whole).map_err(cannot())?;
+        self.get(choice)
             .ok_or_else(|| cannot()(io::Error::other("it changed while it was written")))
     }
 
@@ -93,6 +105,11 @@ impl Shelf {
         self.made_pure(choice.sha256)
             .ok_or_else(|| cannot()(io::Error::other("it changed while it was written")))
     }
+}
+
+/// What becomes of the libraries of a wheel that was chosen for a target.
+fn native(wheel: &WheelName) -> Native {
+    if wheel.is_pure() { Native::Refuse } else { Native::Keep }
 }
 
 /// Whether a wheel is the one that was chosen. Of what `uv` installed `uv` checked it.

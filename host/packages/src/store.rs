@@ -12,11 +12,12 @@ use tokio::sync::OnceCell;
 
 use crate::compiler::Compiler;
 use crate::folder::{aside, private, remove_abandoned, write};
+use crate::links::{self, Links};
 use crate::plan::{Planner, blocking};
 use crate::resolver::{Resolver, Wheels};
 use crate::set::{self, PackageSet};
 use crate::shelf::{Shelf, Shelved};
-use crate::{PackagesError, Requirement};
+use crate::{PackagesError, Requirement, Target};
 
 /// How long the answer to a request is not asked for again.
 const MAX_AGE: Duration = Duration::from_hours(7 * 24);
@@ -37,10 +38,15 @@ pub struct Store {
     sets: PathBuf,
     requests: PathBuf,
     work: PathBuf,
+    interpreters: PathBuf,
     shelf: Shelf,
     max_age: Duration,
     variables: Vec<(OsString, OsString)>,
-    resolver: OnceCell<Resolver>,
+    /// Folders with wheels of the user's own.
+    links: Vec<PathBuf>,
+    /// One that resolves for each target.
+    wasi: OnceCell<Resolver>,
+    pyodide: OnceCell<Resolver>,
 }
 
 impl Store {
@@ -54,8 +60,9 @@ impl Store {
     pub fn at(folder: &Path) -> Result<Self, PackagesError> {
         let cannot = || PackagesError::cache("use the store of packages");
         private(folder).map_err(cannot())?;
-        let [sets, requests, work] = ["sets", "requests", "work"].map(|name| folder.join(name));
-        for folder in [&sets, &requests, &work] {
+        let names = ["sets", "requests", "work", "interpreters"];
+        let [sets, requests, work, interpreters] = names.map(|name| folder.join(name));
+        for folder in [&sets, &requests, &work, &interpreters] {
             private(folder).map_err(cannot())?;
             remove_abandoned(folder);
         }
@@ -63,10 +70,13 @@ impl Store {
             sets,
             requests,
             work,
+            interpreters,
             shelf: Shelf::open(folder).map_err(cannot())?,
             max_age: MAX_AGE,
             variables: env::vars_os().collect(),
-            resolver: OnceCell::new(),
+            links: Vec::new(),
+            wasi: OnceCell::new(),
+            pyodide: OnceCell::new(),
         })
     }
 
@@ -88,6 +98,16 @@ impl Store {
         self
     }
 
+    /// A further folder with wheels, beside what the indexes have. Of a package that is there, the
+    /// newest wheel that fits and that the requirements allow is taken, whatever versions an index
+    /// has. Wheels that do not fit are left alone; an error about a package of their name names them
+    /// and says why. Other files are not looked at, nor folders inside.
+    #[must_use]
+    pub fn find_links(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.links.push(folder.into());
+        self
+    }
+
     /// A folder with the packages and all that they require.
     ///
     /// What was answered before takes milliseconds and starts no process. Dropping the future ends
@@ -101,11 +121,11 @@ impl Store {
         let mut requirements = requirements.to_vec();
         requirements.sort();
         requirements.dedup();
-        let note = self.requests.join(self.request_key(&requirements, compiler));
+        let note = self.requests.join(self.request_key(&requirements, compiler)?);
         if let Some(set) = self.remembered(&note) {
             return Ok(set);
         }
-        let wheels = self.wheels(&requirements, progress).await?;
+        let wheels = self.wheels(&requirements, compiler.target(), progress).await?;
         let set = set::make(&self.sets, wheels, compiler, progress).await?;
         write(&note, set.key.as_bytes()).map_err(PackagesError::cache("remember the answer"))?;
         Ok(set)
@@ -115,28 +135,36 @@ impl Store {
     async fn wheels(
         &self,
         requirements: &[Requirement],
+        target: Target,
         progress: &Progress<'_>,
     ) -> Result<Vec<Shelved>, PackagesError> {
         if requirements.is_empty() {
             return Ok(Vec::new());
         }
         let work = aside(&self.work).map_err(PackagesError::cache("make a folder"))?;
-        let find = || Resolver::find(&self.variables, work.path());
-        let resolver = self.resolver.get_or_try_init(find).await?;
+        let known = match target {
+            Target::Wasi => &self.wasi,
+            Target::Pyodide => &self.pyodide,
+        };
+        let find = || Resolver::find(target, &self.variables, work.path(), &self.interpreters);
+        let resolver = known.get_or_try_init(find).await?;
         let count = requirements.len();
         let noun = if count == 1 { "package" } else { "packages" };
         progress(&format!("resolving {count} {noun} with {resolver}"));
-        let planner = Planner { resolver, shelf: &self.shelf, folder: work.path(), progress };
+        let (folders, staged) = (self.links.clone(), work.path().join("links"));
+        let links = blocking(move || Links::stage(&folders, target, &staged)).await?;
+        let planner =
+            Planner { resolver, shelf: &self.shelf, links, folder: work.path(), progress };
         let choices = planner.choose(requirements).await?;
         let mut wheels = Vec::with_capacity(choices.len());
         let mut missing = Vec::new();
         for choice in &choices {
-            match self.shelf.get(choice.sha256) {
+            match self.shelf.get(choice) {
                 Some(wheel) => wheels.push(wheel),
                 None => missing.push(choice),
             }
         }
-        for (choice, fetched) in planner.fetch(&missing, Wheels::Pure).await? {
+        for (choice, fetched) in planner.fetch(&missing, Wheels::Fitting).await? {
             let kept = self.shelf.clone();
             wheels.push(blocking(move || kept.put(&fetched, &choice)).await?);
         }
@@ -151,14 +179,21 @@ impl Store {
         (age < self.max_age && is_key).then(|| set::open(&self.sets, &key)).flatten()
     }
 
-    /// Depends on what was asked, and of whom: other indexes have other answers.
-    fn request_key(&self, requirements: &[Requirement], compiler: &dyn Compiler) -> String {
+    /// Depends on what was asked, and of whom: other indexes and other wheels in the folders have
+    /// other answers.
+    fn request_key(
+        &self,
+        requirements: &[Requirement],
+        compiler: &dyn Compiler,
+    ) -> Result<String, PackagesError> {
         let mut hasher = blake3::Hasher::new();
         let mut add = |part: &[u8]| {
             hasher.update(&(part.len() as u64).to_le_bytes());
             hasher.update(part);
         };
         add(compiler.key().as_bytes());
+        add(compiler.target().wheel_tag().as_bytes());
+        add(links::fingerprint(&self.links)?.as_bytes());
         for requirement in requirements {
             add(requirement.to_string().as_bytes());
         }
@@ -173,7 +208,7 @@ impl Store {
             add(name);
             add(value);
         }
-        hasher.finalize().to_hex().to_string()
+        Ok(hasher.finalize().to_hex().to_string())
     }
 }
 

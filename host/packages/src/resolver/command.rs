@@ -213,6 +213,8 @@ mod tests {
             program: PathBuf::from("/bin/sh"),
             version: "1".to_owned(),
             variables: passed_on(&variables),
+            target: crate::Target::Wasi,
+            interpreter: None,
         }
     }
 

@@ -8,6 +8,7 @@
 //! WebAssembly: it leaves out what needs processes, threads and native code.
 
 mod command;
+mod interpreter;
 mod pip;
 mod redact;
 mod uv;
@@ -20,26 +21,25 @@ use std::path::{Path, PathBuf};
 use crate::PackagesError;
 use crate::digest::Digest;
 use crate::folder::open_plain;
+use crate::links::Link;
 use crate::name::{WheelName, is_version, normalised};
+use crate::target::Target;
 use command::Ended;
 pub(crate) use redact::without_addresses;
 
-/// The Python of the sandbox. `python-wasm/recipe` builds it.
-const PYTHON: &str = "3.13";
 /// More packages than any request has.
 const MAX_CHOICES: usize = 1000;
 /// A list of wheels as a resolver writes it.
 const MAX_ANSWER: u64 = 64 << 20;
-const NEEDED: &str = "uv (0.9.30 or newer) or pip (22.2 or newer, of the python3 in PATH)";
 
 /// What the wheels may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wheels {
-    /// For every platform.
-    Pure,
+    /// What the target loads.
+    Fitting,
     /// For x86-64 Linux too: whoever publishes native wheels publishes that one, so that the answer
     /// does not depend on the host.
-    Native,
+    Any,
 }
 
 /// Where a chosen wheel is.
@@ -123,11 +123,20 @@ impl Kind {
     }
 
     /// The oldest version that has what is asked of it.
-    fn oldest(self) -> [u64; 3] {
-        match self {
-            Self::Uv => [0, 9, 30],  // lists the wheels of the platform, not all
-            Self::Pip => [22, 2, 0], // has `--report`
+    fn oldest(self, target: Target) -> [u64; 3] {
+        match (self, target) {
+            (Self::Uv, Target::Wasi) => [0, 9, 30], // lists the wheels of the platform, not all
+            (Self::Uv, Target::Pyodide) => [0, 11, 19], // knows `pyemscripten`
+            (Self::Pip, _) => [22, 2, 0],           // has `--report`
         }
+    }
+}
+
+/// What would do, for an error.
+fn needed(target: Target) -> &'static str {
+    match target {
+        Target::Wasi => "uv (0.9.30 or newer) or pip (22.2 or newer, of the python3 in PATH)",
+        Target::Pyodide => "uv (0.11.19 or newer) or pip (22.2 or newer, of the python3 in PATH)",
     }
 }
 
@@ -138,6 +147,9 @@ struct Tool {
     program: PathBuf,
     version: String,
     variables: Vec<(OsString, OsString)>,
+    target: Target,
+    /// The Python that uv shall resolve for, where it knows the platform by no name.
+    interpreter: Option<PathBuf>,
 }
 
 impl fmt::Display for Tool {
@@ -153,10 +165,13 @@ pub(crate) struct Resolver {
 }
 
 impl Resolver {
-    /// The first of `uv` and `pip` that is there and new enough. `folder` is for its temporary files.
+    /// The first of `uv` and `pip` that is there and new enough. `folder` is for its temporary files,
+    /// `interpreters` for what stays.
     pub(crate) async fn find(
+        target: Target,
         variables: &[(OsString, OsString)],
         folder: &Path,
+        interpreters: &Path,
     ) -> Result<Self, PackagesError> {
         let mut found = Vec::new();
         for kind in Kind::ALL {
@@ -166,16 +181,22 @@ impl Resolver {
                 program,
                 version: "of an unknown version".to_owned(),
                 variables: command::passed_on(variables),
+                target,
+                interpreter: None,
             };
             let arguments: Vec<OsString> =
                 kind.version_arguments().iter().map(OsString::from).collect();
             let ended = command::run(&tool, &arguments, folder).await?;
             if let Some(version) = version_of(&ended, kind) {
                 version.clone_into(&mut tool.version);
-                if is_at_least(version, kind.oldest()) {
+                let title = tool.to_string();
+                if !is_at_least(version, kind.oldest(target)) {
+                    found.push(title);
+                } else if interpreter::provide(&mut tool, folder, interpreters).await? {
                     return Ok(Self { tool });
+                } else {
+                    found.push(format!("{title} without a Python"));
                 }
-                found.push(tool.to_string());
             }
         }
         let found = if found.is_empty() {
@@ -183,19 +204,18 @@ impl Resolver {
         } else {
             format!("here is only {}", found.join(" and "))
         };
-        Err(PackagesError::NoResolver { needed: NEEDED, found })
+        Err(PackagesError::NoResolver { needed: needed(target), found })
     }
 
-    /// Chooses wheels for the requirements and all that they require. `links` is a folder with
-    /// wheels of our own that may be chosen too.
+    /// Chooses wheels for the requirements and all that they require.
     pub(crate) async fn choose(
         &self,
         requirements: &[String],
         wheels: Wheels,
-        links: Option<&Path>,
+        beside: Beside<'_>,
         folder: &Path,
     ) -> Result<Vec<Choice>, NoChoice> {
-        let request = Request { requirements, wheels, links, folder: &new_folder(folder)? };
+        let request = Request { requirements, wheels, beside, folder: &new_folder(folder)? };
         let found = match self.tool.kind {
             Kind::Uv => uv::choose(&self.tool, &request).await?,
             Kind::Pip => pip::choose(&self.tool, &request).await?,
@@ -209,17 +229,23 @@ impl Resolver {
             .map(|found| {
                 let asked = normalised(&found.name).filter(|_| is_version(&found.version));
                 let name = asked.ok_or_else(|| unusable("a package without a proper name"))?;
-                found.choice(wheels).filter(|choice| choice.wheel.name == name).ok_or_else(|| {
+                let choice = found.choice(self.tool.target, wheels);
+                choice.filter(|choice| choice.wheel.name == name).ok_or_else(|| {
                     unusable(&format!("{name} {}, without a wheel that has a hash", found.version))
                 })
             })
             .collect()
     }
 
-    /// Whether markers have the same values for native wheels as for pure ones. uv takes platform
-    /// and markers from one name; pip is told each by itself.
-    pub(crate) fn has_one_target(&self) -> bool {
+    /// Whether the question for wheels of any kind is that for fitting ones with more wheels to choose
+    /// from, and the same values of markers. uv takes both from one platform; pip is told each by
+    /// itself.
+    pub(crate) fn has_one_platform(&self) -> bool {
         self.tool.kind == Kind::Pip
+    }
+
+    pub(crate) fn target(&self) -> Target {
+        self.tool.target
     }
 
     /// Gets chosen wheels from the index, each checked against its hash by the resolver.
@@ -236,8 +262,9 @@ impl Resolver {
                 format!("{name}=={version} --hash=sha256:{}", choice.sha256)
             })
             .collect();
+        let beside = Beside::default();
         let request =
-            Request { requirements: &lines, wheels, links: None, folder: &new_folder(folder)? };
+            Request { requirements: &lines, wheels, beside, folder: &new_folder(folder)? };
         match self.tool.kind {
             Kind::Uv => uv::fetch(&self.tool, &request, choices.len()).await,
             Kind::Pip => pip::fetch(&self.tool, &request, choices).await,
@@ -251,11 +278,20 @@ impl fmt::Display for Resolver {
     }
 }
 
+/// What may be chosen beside what indexes have.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Beside<'a> {
+    /// Folders with wheels.
+    pub(crate) folders: &'a [&'a Path],
+    /// Wheels in those folders that must be chosen, where their distribution is needed at all.
+    pub(crate) pins: &'a [&'a Link],
+}
+
 /// One call of a resolver.
 struct Request<'a> {
     requirements: &'a [String],
     wheels: Wheels,
-    links: Option<&'a Path>,
+    beside: Beside<'a>,
     /// Of this call only.
     folder: &'a Path,
 }
@@ -267,6 +303,21 @@ impl Request<'_> {
         fs::write(&path, self.requirements.join("\n") + "\n")
             .map_err(PackagesError::cache("write the request"))?;
         Ok(path)
+    }
+
+    /// A file with a line for each wheel that must be chosen; None without any.
+    fn constraints(
+        &self,
+        line: impl Fn(&Link) -> Option<String>,
+    ) -> Result<Option<PathBuf>, PackagesError> {
+        let lines: Vec<String> = self.beside.pins.iter().filter_map(|pin| line(pin)).collect();
+        if lines.is_empty() {
+            return Ok(None);
+        }
+        let path = self.folder.join("constraints.in");
+        fs::write(&path, lines.join("\n") + "\n")
+            .map_err(PackagesError::cache("write the request"))?;
+        Ok(Some(path))
     }
 
     /// The resolver's failure, as an error.
@@ -296,8 +347,8 @@ struct FoundWheel {
 }
 
 impl Found {
-    /// The pure wheel if there is one, else the native one if that is allowed.
-    fn choice(&self, allowed: Wheels) -> Option<Choice> {
+    /// The wheel that fits best if there is one, else any if that is allowed.
+    fn choice(&self, target: Target, allowed: Wheels) -> Option<Choice> {
         let choices: Vec<Choice> = self
             .wheels
             .iter()
@@ -318,9 +369,11 @@ impl Found {
                 };
                 Some(Choice { wheel, sha256, place })
             })
-            .filter(|choice| choice.wheel.is_pure() || allowed == Wheels::Native)
+            .filter(|choice| allowed == Wheels::Any || target.fits(&choice.wheel))
             .collect();
-        choices.iter().find(|choice| choice.wheel.is_pure()).or(choices.first()).cloned()
+        let best = choices.iter().filter_map(|choice| Some((target.rank(&choice.wheel)?, choice)));
+        let best = best.min_by_key(|(rank, _)| *rank).map(|(_, choice)| choice);
+        best.or(choices.first()).cloned()
     }
 }
 
@@ -390,20 +443,47 @@ mod tests {
         let native = "https://host/a/x-1-cp313-cp313-manylinux2014_x86_64.whl";
         let pure = "https://host/a/x-1%2Blocal-py3-none-any.whl#sha256=00";
         let mut found = Found { wheels: vec![wheel(native), wheel(pure)], ..Found::default() };
-        for wheels in [Wheels::Native, Wheels::Pure] {
-            let choice = found.choice(wheels);
+        for wheels in [Wheels::Any, Wheels::Fitting] {
+            let choice = found.choice(Target::Wasi, wheels);
             assert_eq!(choice.map(|choice| choice.title()).as_deref(), Some("x 1+local"));
         }
         found.wheels.pop();
-        assert!(found.choice(Wheels::Native).is_some());
-        assert!(found.choice(Wheels::Pure).is_none());
+        assert!(found.choice(Target::Wasi, Wheels::Any).is_some());
+        assert!(found.choice(Target::Wasi, Wheels::Fitting).is_none());
+    }
+
+    #[test]
+    fn the_wheel_that_fits_best_is_chosen_and_of_two_the_first() {
+        let wheel = |url: &str, hash: char| FoundWheel {
+            url: url.to_owned(),
+            sha256: Some(hash.to_string().repeat(64)),
+        };
+        let found = Found {
+            wheels: vec![
+                wheel("https://host/x-1-py3-none-any.whl", '1'),
+                wheel("https://host/x-1-cp314-cp314-manylinux2014_x86_64.whl", '2'),
+                wheel("https://host/x-1-cp38-abi3-pyemscripten_2026_0_wasm32.whl", '3'),
+                wheel("file:///links/x-1-cp314-cp314-pyemscripten_2026_0_wasm32.whl", '4'),
+                wheel("https://host/x-1-cp314-cp314-pyemscripten_2026_0_wasm32.whl", '5'),
+            ],
+            ..Found::default()
+        };
+        for (target, wheels, hash) in [
+            (Target::Wasi, Wheels::Fitting, "1"),
+            (Target::Pyodide, Wheels::Fitting, "4"),
+            (Target::Pyodide, Wheels::Any, "4"),
+        ] {
+            let choice = found.choice(target, wheels).map(|choice| choice.sha256.to_string());
+            assert_eq!(choice, Some(hash.repeat(64)), "{target:?}");
+        }
     }
 
     #[test]
     fn a_wheel_on_this_machine_is_known_by_its_path() {
         let file = |url: &str| {
             let wheels = vec![FoundWheel { url: url.to_owned(), sha256: Some("0".repeat(64)) }];
-            Found { wheels, ..Found::default() }.choice(Wheels::Pure).map(|choice| choice.place)
+            let found = Found { wheels, ..Found::default() };
+            found.choice(Target::Wasi, Wheels::Fitting).map(|choice| choice.place)
         };
         let place = file("file:///a%20b/x-1-py3-none-any.whl");
         assert_eq!(place, Some(Place::File("/a b/x-1-py3-none-any.whl".into())));

@@ -10,35 +10,55 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::command::{Ended, run};
-use super::{
-    Choice, Fetched, Found, FoundWheel, MAX_ANSWER, NoChoice, PYTHON, Request, Tool, Wheels,
-};
+use super::{Choice, Fetched, Found, FoundWheel, MAX_ANSWER, NoChoice, Request, Tool, Wheels};
 use crate::PackagesError;
 use crate::folder::open_plain;
+use crate::links::Link;
+use crate::target::Target;
 
 const PIP: &str = include_str!("pip_for_sandbox.py");
 
 const QUIET: [&str; 3] = ["--progress-bar=off", "--no-color", "--only-binary=:all:"];
 
-/// glibc 2.5 to 2.40, newest first, under both kinds of names.
-fn platform(wheels: Wheels) -> Vec<String> {
-    match wheels {
-        Wheels::Pure => {
-            ["--implementation=py", "--abi=none", "--platform=any"].map(str::to_owned).into()
+/// The platforms, the better first. Those of Linux are glibc 2.5 to 2.40, newest first, under both
+/// kinds of names.
+fn platform(target: Target, wheels: Wheels) -> Vec<String> {
+    let mut platform: Vec<String> = match (target, wheels) {
+        (Target::Wasi, Wheels::Fitting) => vec!["--implementation=py", "--abi=none"],
+        (Target::Wasi, Wheels::Any) => vec!["--implementation=cp"],
+        (Target::Pyodide, _) => {
+            vec!["--implementation=cp", "--abi=cp314", "--abi=abi3", "--abi=none"]
         }
-        Wheels::Native => ["--implementation=cp".to_owned()]
-            .into_iter()
-            .chain((5..=40).rev().map(|minor| format!("--platform=manylinux_2_{minor}_x86_64")))
-            .chain(["2014", "2010", "1"].map(|name| format!("--platform=manylinux{name}_x86_64")))
-            .collect(),
     }
+    .into_iter()
+    .map(str::to_owned)
+    .collect();
+    platform.extend(target.platforms().iter().map(|name| format!("--platform={name}")));
+    match wheels {
+        Wheels::Fitting => platform.push("--platform=any".to_owned()),
+        Wheels::Any => {
+            let minors = (5..=40).rev();
+            platform.extend(minors.map(|minor| format!("--platform=manylinux_2_{minor}_x86_64")));
+            let names = ["2014", "2010", "1"];
+            platform.extend(names.map(|name| format!("--platform=manylinux{name}_x86_64")));
+        }
+    }
+    platform
 }
 
-fn arguments(command: &str, request: &Request<'_>) -> Result<Vec<OsString>, PackagesError> {
-    let mut arguments: Vec<OsString> =
-        ["-c", PIP, command].iter().chain(&QUIET).map(OsString::from).collect();
-    arguments.push(format!("--python-version={PYTHON}").into());
-    arguments.extend(platform(request.wheels).into_iter().map(OsString::from));
+fn arguments(
+    tool: &Tool,
+    command: &str,
+    request: &Request<'_>,
+) -> Result<Vec<OsString>, PackagesError> {
+    let target = tool.target;
+    let mut arguments: Vec<OsString> = ["-c", PIP, target.full_python(), command]
+        .iter()
+        .chain(&QUIET)
+        .map(OsString::from)
+        .collect();
+    arguments.push(format!("--python-version={}", target.full_python()).into());
+    arguments.extend(platform(target, request.wheels).into_iter().map(OsString::from));
     arguments.push("--requirement".into());
     arguments.push(request.file()?.into());
     Ok(arguments)
@@ -46,13 +66,17 @@ fn arguments(command: &str, request: &Request<'_>) -> Result<Vec<OsString>, Pack
 
 pub(super) async fn choose(tool: &Tool, request: &Request<'_>) -> Result<Vec<Found>, NoChoice> {
     let answer = request.folder.join("report.json");
-    let mut arguments = arguments("install", request)?;
+    let mut arguments = arguments(tool, "install", request)?;
     arguments.extend(["--dry-run", "--ignore-installed", "--no-user"].map(OsString::from));
     // Without a target pip refuses to think of other platforms; nothing is put there.
     arguments.extend(["--target".into(), request.folder.join("none").into()]);
     arguments.extend(["--report".into(), answer.clone().into()]);
-    if let Some(links) = request.links {
-        arguments.extend(["--find-links".into(), links.into()]); // adds to the user's own
+    // Both add to the user's own.
+    for folder in request.beside.folders {
+        arguments.extend(["--find-links".into(), folder.into()]);
+    }
+    if let Some(constraints) = request.constraints(pin)? {
+        arguments.extend(["--constraint".into(), constraints.into()]);
     }
     let ended = run(tool, &arguments, request.folder).await?;
     if !ended.success {
@@ -70,7 +94,7 @@ pub(super) async fn fetch(
     choices: &[&Choice],
 ) -> Result<Vec<Fetched>, PackagesError> {
     let wheels = request.folder.join("wheels");
-    let mut arguments = arguments("download", request)?;
+    let mut arguments = arguments(tool, "download", request)?;
     arguments.extend(["--no-deps", "--require-hashes", "--dest"].map(OsString::from));
     arguments.push(wheels.clone().into());
     let ended = run(tool, &arguments, request.folder).await?;
@@ -79,6 +103,17 @@ pub(super) async fn fetch(
     }
     let files = choices.iter().map(|choice| Fetched::Wheel(wheels.join(choice.wheel.to_string())));
     Ok(files.collect())
+}
+
+/// The file itself: of two wheels of one version, pip would take that of the index.
+fn pin(link: &Link) -> Option<String> {
+    let path = link.path.to_str()?;
+    let encoded = path.bytes().map(|byte| match byte {
+        b'/' | b'-' | b'_' | b'.' => char::from(byte).to_string(),
+        _ if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    });
+    Some(format!("{} @ file://{}", link.wheel.name, encoded.collect::<String>()))
 }
 
 fn no_choice(ended: &Ended) -> NoChoice {

@@ -1,5 +1,7 @@
 """Runs pip for the Python of the sandbox instead of the one that runs this.
 
+The first argument is the version of that Python, the others are for pip.
+
 pip takes the version and the platform of the target by its options, but two things it takes from
 the running interpreter: the values of markers, and (`pip install` in older versions) the version
 that a package's `Requires-Python` is compared with.
@@ -12,18 +14,19 @@ from pip._internal.cli.main import main
 from pip._internal.commands.install import InstallCommand
 from pip._vendor.packaging import markers
 
-VERSION = (3, 13)
+FULL_VERSION = sys.argv.pop(1)
+VERSION = tuple(int(number) for number in FULL_VERSION.split("."))
 MARKERS = {
     "implementation_name": "cpython",
-    "implementation_version": "3.13.0",
+    "implementation_version": FULL_VERSION,
     "os_name": "posix",
     "platform_machine": "wasm32",
     "platform_python_implementation": "CPython",
     "platform_release": "",
     "platform_system": "Emscripten",
     "platform_version": "",
-    "python_full_version": "3.13.0",
-    "python_version": "3.13",
+    "python_full_version": FULL_VERSION,
+    "python_version": ".".join(map(str, VERSION[:2])),
     "sys_platform": "emscripten",
 }
 

@@ -12,18 +12,27 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::command::{Ended, run};
-use super::{Fetched, Found, FoundWheel, MAX_ANSWER, NoChoice, PYTHON, Request, Tool, Wheels};
+use super::{Fetched, Found, FoundWheel, MAX_ANSWER, NoChoice, Request, Tool, Wheels};
 use crate::PackagesError;
 use crate::folder::open_plain;
+use crate::links::Link;
 
 const QUIET: [&str; 4] = ["--no-progress", "--color=never", "--no-python-downloads", "--no-build"];
 
-fn platform(wheels: Wheels) -> &'static str {
-    match wheels {
+/// Which Python the wheels are for.
+fn platform(tool: &Tool, wheels: Wheels) -> Vec<OsString> {
+    let mut arguments = vec![format!("--python-version={}", tool.target.full_python()).into()];
+    match (wheels, &tool.interpreter) {
+        (Wheels::Any, _) => arguments.push("--python-platform=x86_64-manylinux_2_40".into()),
+        (Wheels::Fitting, Some(interpreter)) => {
+            arguments.extend(["--python".into(), interpreter.into()]);
+        }
         // Wheels for that platform are native too, and refused; indexes have next to none.
-        Wheels::Pure => "--python-platform=wasm32-pyodide2024",
-        Wheels::Native => "--python-platform=x86_64-manylinux_2_40",
+        (Wheels::Fitting, None) => {
+            arguments.push("--python-platform=wasm32-pyodide2024".into());
+        }
     }
+    arguments
 }
 
 pub(super) async fn choose(tool: &Tool, request: &Request<'_>) -> Result<Vec<Found>, NoChoice> {
@@ -33,9 +42,11 @@ pub(super) async fn choose(tool: &Tool, request: &Request<'_>) -> Result<Vec<Fou
         .chain(&QUIET)
         .map(OsString::from)
         .collect();
-    arguments.push(format!("--python-version={PYTHON}").into());
-    arguments.push(platform(request.wheels).into());
-    arguments.extend(links(tool, request.links));
+    arguments.extend(platform(tool, request.wheels));
+    let folders = request.beside.folders.iter().map(OsString::from);
+    arguments.extend(beside(tool, "UV_FIND_LINKS", ',', "--find-links", folders));
+    let constraints = request.constraints(pin)?.map(OsString::from);
+    arguments.extend(beside(tool, "UV_CONSTRAINT", ' ', "--constraints", constraints.into_iter()));
     arguments.push("--output-file".into());
     arguments.push(answer.clone().into());
     arguments.push(request.file()?.into());
@@ -62,8 +73,7 @@ pub(super) async fn fetch(
             .map(OsString::from)
             .collect();
     arguments.push("--link-mode=hardlink".into()); // to the cache beside it, which goes with it
-    arguments.push(format!("--python-version={PYTHON}").into());
-    arguments.push(platform(request.wheels).into());
+    arguments.extend(platform(tool, request.wheels));
     arguments.extend(["--prefix".into(), prefix.clone().into()]);
     arguments.extend(["--cache-dir".into(), cache.into()]);
     arguments.push("--requirements".into());
@@ -86,17 +96,32 @@ fn site_packages(prefix: &Path) -> Option<PathBuf> {
 }
 
 /// Ours beside those of the environment, which an option alone would replace.
-fn links(tool: &Tool, ours: Option<&Path>) -> Vec<OsString> {
-    let Some(ours) = ours else { return Vec::new() };
-    let theirs = tool.variables.iter().find(|(name, _)| name == "UV_FIND_LINKS");
+fn beside(
+    tool: &Tool,
+    variable: &str,
+    separator: char,
+    option: &str,
+    ours: impl Iterator<Item = OsString>,
+) -> Vec<OsString> {
+    let mut ours = ours.peekable();
+    if ours.peek().is_none() {
+        return Vec::new();
+    }
+    let theirs = tool.variables.iter().find(|(name, _)| name == variable);
     let theirs = theirs.and_then(|(_, value)| value.to_str()).unwrap_or_default();
     theirs
-        .split(',')
-        .filter(|link| !link.is_empty())
+        .split(separator)
+        .filter(|value| !value.is_empty())
         .map(OsString::from)
-        .chain([ours.into()])
-        .flat_map(|link| [OsString::from("--find-links"), link])
+        .chain(ours)
+        .flat_map(|value| [option.into(), value])
         .collect()
+}
+
+/// Of one version, uv takes the wheel in a folder before that of the index.
+#[expect(clippy::unnecessary_wraps, reason = "another resolver writes paths, which may be no text")]
+fn pin(link: &Link) -> Option<String> {
+    Some(format!("{}=={}", link.wheel.name, link.wheel.version))
 }
 
 fn no_choice(ended: &Ended) -> NoChoice {

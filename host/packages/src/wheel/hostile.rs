@@ -376,6 +376,59 @@ fn native_libraries_are_refused_or_left_out() -> TestResult {
 }
 
 #[test]
+fn libraries_stay_where_they_are_webassembly() -> TestResult {
+    let wasm = b"\0asm\x01\0\0\0";
+    let good: [(&str, &[u8]); 5] = [
+        ("x/__init__.py", b"1"),
+        ("x/_c.cpython-314-wasm32-emscripten.so", wasm),
+        ("x-1.data/platlib/x/_d.abi3.so", wasm),
+        ("x.libs/libz.so.1", wasm),
+        ("x/_c.pyd", b"MZ"),
+    ];
+    let mut members = members(&good);
+    for member in &mut members {
+        member.mode |= 0o111;
+    }
+    let (_, files) = unpacked(&archive(&members), Native::Keep)?;
+    let kept = ["x/__init__.py", "x/_c.cpython-314-wasm32-emscripten.so", "x/_d.abi3.so"];
+    assert_eq!(
+        files,
+        [&["x-1.dist-info/METADATA"], &INFO[1..], &["x.libs/libz.so.1"], &kept].concat()
+    );
+    Ok(())
+}
+
+#[test]
+fn libraries_of_other_systems_are_refused_where_libraries_stay() {
+    for content in [&b"\x7fELF\x01\x01"[..], b"", b"\0as", b"INPUT(libx.so)", b"\xfe\xed\xfa\xcf"] {
+        let members = members(&[("x/_c.cpython-314-wasm32-emscripten.so", content)]);
+        let message = unpacked(&archive(&members), Native::Keep).err().unwrap_or_default();
+        assert!(message.ends_with("emscripten.so\" is no WebAssembly"), "{message}");
+    }
+}
+
+#[test]
+fn a_library_is_no_way_out_of_the_bounds_of_a_wheel() {
+    let wasm = b"\0asm";
+    for name in ["../x.so", "/etc/x.so", "x/../../x.so"] {
+        let mut members = members(&[("x.py", b"1")]);
+        members.push(Member::new(name, wasm));
+        let result = unpacked(&archive(&members), Native::Keep);
+        assert!(result.is_err(), "{name}: {result:?}");
+    }
+    let mut link = members(&[("x/y.so", wasm)]);
+    link[0].mode = 0o120_777;
+    assert!(unpacked(&archive(&link), Native::Keep).is_err());
+    let mut changed = members(&[("x/y.so", wasm)]);
+    changed[0].data.push(0);
+    let message = unpacked(&archive(&changed), Native::Keep).err().unwrap_or_default();
+    assert!(message.contains("is not what its RECORD says"), "{message}");
+    let large = [&wasm[..], &vec![0; 64 << 20]].concat();
+    let message = unpacked(&archive(&members(&[("x/y.so", &large)])), Native::Keep).err();
+    assert!(message.is_some_and(|message| message.contains("has more than 64 MiB")));
+}
+
+#[test]
 fn what_was_made_pure_is_a_wheel_and_the_same_each_time() -> TestResult {
     let folder = tempfile::tempdir()?;
     let native = TestWheel::new("x-y", "1.0")

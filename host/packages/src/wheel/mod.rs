@@ -34,6 +34,8 @@ pub(crate) enum Native {
     Refuse,
     /// They are left out: the package is known to do without them.
     Drop,
+    /// Those in WebAssembly stay: the target loads them. Those of other systems are left out.
+    Keep,
 }
 
 /// A wheel as files.

@@ -12,8 +12,10 @@ pub(super) enum Destination<'a> {
     File(&'a str),
     /// Nothing: the sandbox has no use for it, or must not have it.
     Nowhere,
-    /// A native library.
-    Native,
+    /// The native library of that path.
+    Library(&'a str),
+    /// The native library of a system that has its own kind of them.
+    ForeignLibrary,
 }
 
 /// Whether a path stays inside the folder that it is put into, whatever reads it.
@@ -47,7 +49,10 @@ pub(super) fn destination<'a>(path: &'a str, info: &str) -> Destination<'a> {
     let lower = name.to_ascii_lowercase();
     let suffix = lower.rsplit_once('.').map(|(_, suffix)| suffix);
     if is_library(&lower) {
-        return Destination::Native;
+        return Destination::Library(path);
+    }
+    if [".pyd", ".dylib", ".dll"].iter().any(|suffix| lower.ends_with(suffix)) {
+        return Destination::ForeignLibrary;
     }
     let is_at_top = !path.contains('/');
     let from_installer = path.strip_prefix(info).and_then(|rest| rest.strip_prefix('/'));
@@ -62,12 +67,12 @@ pub(super) fn destination<'a>(path: &'a str, info: &str) -> Destination<'a> {
 const INSTALLERS: [&str; 6] =
     ["INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", "RECORD.jws", "RECORD.p7s"];
 
-/// `x.so`, `x.so.6`, `x.pyd`, …; in small letters.
+/// `x.so`, `x.so.6`; in small letters.
 fn is_library(name: &str) -> bool {
     let is_numbered = name
         .rsplit_once(".so.")
         .is_some_and(|(_, version)| version.bytes().all(|b| b.is_ascii_digit() || b == b'.'));
-    is_numbered || [".so", ".pyd", ".dylib", ".dll"].iter().any(|suffix| name.ends_with(suffix))
+    is_numbered || name.strip_suffix(".so").is_some()
 }
 
 #[cfg(test)]
@@ -105,7 +110,7 @@ mod tests {
 
     #[test]
     fn members_go_where_they_belong() {
-        use Destination::{File, Native, Nowhere};
+        use Destination::{File, ForeignLibrary, Library, Nowhere};
         for (path, expected) in [
             ("a/b.py", File("a/b.py")),
             ("x-1.data/purelib/a/b.py", File("a/b.py")),
@@ -122,9 +127,11 @@ mod tests {
             ("model/weights.pth", File("model/weights.pth")),
             ("a/__pycache__/b.cpython-313.pyc", Nowhere),
             ("a/b.pyc", Nowhere),
-            ("a/b.cpython-313-x86_64-linux-gnu.so", Native),
-            ("x.libs/libz.so.1.2", Native),
-            ("x-1.data/platlib/a.PYD", Native),
+            ("a/b.cpython-313-x86_64-linux-gnu.so", Library("a/b.cpython-313-x86_64-linux-gnu.so")),
+            ("x.libs/libz.so.1.2", Library("x.libs/libz.so.1.2")),
+            ("x-1.data/platlib/a/b.abi3.so", Library("a/b.abi3.so")),
+            ("x-1.data/platlib/a.PYD", ForeignLibrary),
+            ("x-1.data/scripts/a.so", Nowhere),
             ("a/b.so.py", File("a/b.so.py")),
             ("x-1.dist-info/METADATA", File("x-1.dist-info/METADATA")),
             ("x-1.dist-info/INSTALLER", Nowhere),

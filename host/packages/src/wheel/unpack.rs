@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::path::{Destination, destination, is_inside};
 use super::record::{self, Hasher, Record};
 use super::{Bad, Content, Native, Unpacked};
-use crate::folder::create;
+use crate::folder::{create, open_plain};
 use crate::name::{is_version, normalised};
 
 /// What a wheel may be; the largest that is in use has a tenth of it.
@@ -18,6 +18,9 @@ const MAX_TOTAL: u64 = 256 << 20;
 const MAX_METADATA: u64 = 4 << 20;
 /// Of RECORD, likewise.
 pub(super) const MAX_RECORD: u64 = 16 << 20;
+
+/// How every module of WebAssembly begins.
+const WEBASSEMBLY: [u8; 4] = *b"\0asm";
 
 /// The files of a wheel that lost its native parts say so themselves.
 const PURE_WHEEL: &str =
@@ -79,13 +82,15 @@ impl Unpacker {
         if !is_inside(path) {
             return Err(format!("its member {} is no path inside it", shown(path)).into());
         }
-        let target = match destination(path, info) {
-            Destination::Nowhere => return Ok(()),
-            Destination::Native if self.native == Native::Drop => return Ok(()),
-            Destination::Native => {
+        let (target, is_library) = match (destination(path, info), self.native) {
+            (Destination::File(target), _) => (target, false),
+            (Destination::Library(target), Native::Keep) => (target, true),
+            (Destination::Library(_) | Destination::ForeignLibrary, Native::Refuse) => {
                 return Err(format!("it has a native library, {}", shown(path)).into());
             }
-            Destination::File(target) => target,
+            (Destination::Nowhere | Destination::Library(_) | Destination::ForeignLibrary, _) => {
+                return Ok(());
+            }
         };
         if target.strip_prefix(info) == Some("/RECORD") {
             return Ok(()); // written anew
@@ -93,6 +98,9 @@ impl Unpacker {
         let (hasher, expected) = record.expected(path)?;
         self.place(target)?;
         let content = self.write(target, reader, hasher, expected)?;
+        if is_library && !self.is_webassembly(target)? {
+            return Err(format!("its library {} is no WebAssembly", shown(path)).into());
+        }
         self.files.insert(target.to_owned(), content);
         Ok(())
     }
@@ -146,6 +154,14 @@ impl Unpacker {
             return Err(format!("{} is not what its RECORD says", shown(target)).into());
         }
         Ok(Content { bytes, sha256: ours.finish() })
+    }
+
+    /// Whether a file that was written begins as a module of WebAssembly.
+    fn is_webassembly(&self, target: &str) -> io::Result<bool> {
+        let mut start = Vec::new();
+        let file = open_plain(&self.folder.join(target))?;
+        file.take(WEBASSEMBLY.len() as u64).read_to_end(&mut start)?;
+        Ok(start == WEBASSEMBLY)
     }
 
     /// Checks the whole, writes its record, and tells what there is.

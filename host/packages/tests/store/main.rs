@@ -1,6 +1,6 @@
 //! The store as the facade uses it, with the resolvers that this machine has.
 //!
-//! `offline` makes its own wheels and needs no index. `registry` asks the index that this machine's
+//! `offline` and `pyodide` make their own wheels and need no index. `registry` asks the index that this machine's
 //! pip is configured with. Each test runs with pip and, where it is found, with uv; what is skipped
 //! says so.
 
@@ -8,6 +8,7 @@
 mod testing;
 
 mod offline;
+mod pyodide;
 mod registry;
 mod world;
 

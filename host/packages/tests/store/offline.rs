@@ -13,7 +13,7 @@ use crate::TestResult;
 use crate::testing::TestWheel;
 use crate::world::{Python, Tool, World, python, titles, with_each};
 
-fn simple(name: &str, version: &str) -> TestWheel {
+pub(crate) fn simple(name: &str, version: &str) -> TestWheel {
     let module = name.replace('-', "_");
     TestWheel::new(name, version).file(&format!("{module}.py"), format!("version = {version:?}\n"))
 }
@@ -24,7 +24,7 @@ fn native(name: &str, version: &str) -> TestWheel {
         .file(&format!("{name}/_c.so"), "ELF")
 }
 
-fn message<T>(result: Result<T, PackagesError>) -> String {
+pub(crate) fn message<T>(result: Result<T, PackagesError>) -> String {
     result.err().map(|error| error.to_string()).unwrap_or_default()
 }
 

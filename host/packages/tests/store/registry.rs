@@ -1,6 +1,11 @@
 //! What people ask for, from the index that this machine is configured with.
 
+use std::fs;
+
+use pcm_packages::Target;
+
 use crate::TestResult;
+use crate::testing::TestWheel;
 use crate::world::{python, titles, with_each};
 
 #[tokio::test]
@@ -66,6 +71,42 @@ async fn registry_numpy_is_native() -> TestResult {
                        deno-sandbox, subprocess or container";
             assert!(error.starts_with(&begin) && error.ends_with(end), "{error}");
         }
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn registry_native_packages_for_pyodide() -> TestResult {
+    with_each(async |world| {
+        let set = world.resolve_for_pyodide(&["pydantic", "msgpack", "attrs"]).await?;
+        let titles = titles(&set);
+        assert!(titles.iter().any(|title| title.as_str() > "pydantic 2"), "{titles:?}");
+        for (package, module) in [("pydantic_core", "_pydantic_core"), ("msgpack", "_cmsgpack")] {
+            let library = format!("{package}/{module}.cpython-314-wasm32-emscripten.so");
+            assert!(fs::read(set.folder.join(&library))?.starts_with(b"\0asm"), "{library}");
+        }
+        let lines = world.lines();
+        assert!(!lines.iter().any(|line| line.contains("native")), "{lines:?}");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn registry_numpy_has_no_wheel_for_pyodide() -> TestResult {
+    with_each(async |world| {
+        for request in [&["numpy"][..], &["msgpack", "numpy"]] {
+            let error = world.resolve_for_pyodide(request).await.err();
+            let error = error.map(|error| error.to_string()).unwrap_or_default();
+            let begin =
+                format!("{}: numpy has no wheel for Pyodide (there is numpy-", request.join(", "));
+            assert!(error.starts_with(&begin), "{error}");
+            assert!(error.contains("--wheels DIR, or use --backend subprocess"), "{error}");
+        }
+        // With a wheel of one's own there is one.
+        TestWheel::new("numpy", "2.0").tag(Target::Pyodide.wheel_tag()).write(&world.ours())?;
+        assert_eq!(titles(&world.resolve_for_pyodide(&["numpy"]).await?), ["numpy 2.0"]);
         Ok(())
     })
     .await

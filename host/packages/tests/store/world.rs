@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use pcm_packages::{
     COMPILE_SCRIPT, Compiled, Compiler, PACKAGES_FOLDER, PackageSet, PackagesError, Requirement,
-    Store,
+    Store, Target,
 };
 use tempfile::TempDir;
 
@@ -45,7 +45,7 @@ pub(crate) async fn with_each(test: impl AsyncFn(World) -> crate::TestResult) ->
     }
 }
 
-/// A store, a folder of wheels, and the environment of one resolver.
+/// A store, folders of wheels, and the environment of one resolver.
 #[derive(Debug)]
 pub(crate) struct World {
     folder: TempDir,
@@ -58,6 +58,7 @@ impl World {
         let folder = tempfile::tempdir()?;
         let programs = folder.path().join("programs");
         fs::create_dir_all(folder.path().join("wheels"))?;
+        fs::create_dir_all(folder.path().join("ours"))?;
         fs::create_dir(&programs)?;
         let mut path = OsString::from(&programs);
         if tool == Tool::Uv {
@@ -103,6 +104,11 @@ impl World {
         wheel.write(&self.wheels())
     }
 
+    /// A folder with wheels beside the index.
+    pub(crate) fn ours(&self) -> PathBuf {
+        self.folder.path().join("ours")
+    }
+
     pub(crate) fn packages(&self) -> PathBuf {
         self.folder.path().join("store")
     }
@@ -113,6 +119,16 @@ impl World {
 
     pub(crate) async fn resolve(&self, texts: &[&str]) -> Result<PackageSet, PackagesError> {
         self.resolve_in(&self.store()?, texts, &Python::default()).await
+    }
+
+    /// The same for Pyodide, with the wheels of the folder beside the index.
+    pub(crate) async fn resolve_for_pyodide(
+        &self,
+        texts: &[&str],
+    ) -> Result<PackageSet, PackagesError> {
+        let store = self.store()?.find_links(self.ours());
+        let compiler = Python { target: Target::Pyodide, ..Python::default() };
+        self.resolve_in(&store, texts, &compiler).await
     }
 
     pub(crate) async fn resolve_in(
@@ -156,12 +172,18 @@ pub(crate) fn python(set: &PackageSet, code: &str) -> Result<String, Box<dyn std
 #[derive(Debug, Default)]
 pub(crate) struct Python {
     pub(crate) calls: AtomicUsize,
+    /// What it says that it is.
+    pub(crate) target: Target,
 }
 
 #[async_trait]
 impl Compiler for Python {
     fn key(&self) -> String {
-        "the Python of this machine".to_owned()
+        format!("the Python of this machine for {:?}", self.target)
+    }
+
+    fn target(&self) -> Target {
+        self.target
     }
 
     async fn compile(&self, folder: &Path) -> Result<Compiled, PackagesError> {
