@@ -78,6 +78,33 @@ impl BackendKind {
         }
     }
 
+    /// Loads what `bytecode` asks, on a thread that may wait.
+    #[cfg_attr(
+        not(feature = "wasm"),
+        expect(clippy::unused_async, reason = "the other backends have nothing to load")
+    )]
+    pub(crate) async fn load(self) -> Result<(), Error> {
+        #[cfg(feature = "wasm")]
+        if self == Self::Wasm {
+            wasm_engine().await?;
+        }
+        Ok(())
+    }
+
+    /// Its Python, as far as bytecode is concerned.
+    pub(crate) fn bytecode(self) -> String {
+        match self {
+            #[cfg(feature = "wasm")]
+            Self::Wasm => match WasmEngine::shared() {
+                Ok(engine) => format!("wasm {}", engine.info().python),
+                Err(_) => "wasm".to_owned(), // nothing will be compiled then
+            },
+            #[cfg(feature = "deno")]
+            Self::DenoSandbox => format!("pyodide {}", DenoEngine::info().pyodide),
+            other => other.key().to_owned(),
+        }
+    }
+
     /// The names of some backends, for messages.
     pub(crate) fn keys(kinds: &[Self]) -> String {
         kinds.iter().map(|kind| kind.key()).collect::<Vec<_>>().join(", ")

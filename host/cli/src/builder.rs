@@ -16,11 +16,12 @@ use pcm_storage::Storage;
 use pcm_tools::{Adapter, Function, Functions, Problem};
 use serde_json::Value;
 
+#[cfg(feature = "wasm")]
+use crate::Image;
+use crate::packages::HostPackages;
 use crate::places::{Places, StoragePlace};
 use crate::progress::Progress;
 use crate::{BackendKind, Error, Session};
-#[cfg(feature = "wasm")]
-use crate::{Image, packages};
 
 /// What a session shall be like. Made by [`Session::builder`].
 #[derive(Debug, Default)]
@@ -37,6 +38,8 @@ pub struct SessionBuilder {
     layers: Vec<Arc<dyn Layer>>,
     audit: Option<AuditLog>,
     packages: Vec<String>,
+    wheels: Vec<PathBuf>,
+    deps_timeout: Option<Duration>,
     no_runtime_deps: bool,
     sync_deps_on_start: bool,
     port: Option<Arc<dyn HostPort>>,
@@ -64,6 +67,13 @@ impl SessionBuilder {
     /// The longest that a run may take, in place of what the limits say.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
+        self
+    }
+
+    /// The same where None is for ever.
+    #[cfg(all(feature = "deno", feature = "network"))]
+    pub(crate) fn run_timeout(mut self, timeout: Option<Duration>) -> Self {
+        (self.timeout, self.config.limits.timeout) = (timeout, timeout);
         self
     }
 
@@ -215,6 +225,20 @@ impl SessionBuilder {
         self
     }
 
+    /// Looks for packages also among the wheels in this folder. Those that fit the backend and the
+    /// versions that are asked for are taken before any of an index.
+    pub fn wheels(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.wheels.push(folder.into());
+        self
+    }
+
+    /// The longest that bringing packages may take, at the start and later; unlimited where nothing
+    /// is said.
+    pub fn deps_timeout(mut self, timeout: Duration) -> Self {
+        self.deps_timeout = Some(timeout);
+        self
+    }
+
     /// Refuses packages that code in the sandbox wants to add or remove.
     pub fn without_runtime_deps(mut self) -> Self {
         self.no_runtime_deps = true;
@@ -348,22 +372,18 @@ impl SessionBuilder {
         }
     }
 
-    #[cfg(feature = "wasm")]
     async fn executor(self) -> Result<Arc<dyn Executor>, Error> {
-        let Self { backend, mut config, image, progress, .. } = self;
-        config.packages = Some(packages::source());
-        backend.prepare(progress).await?;
-        match image {
-            Some(_) if backend != BackendKind::Wasm => Err(Error::OnlyWasm { backend }),
-            Some(image) => Ok(Arc::new(WasmSandbox::new(image.engine(), config))),
-            None => backend.executor(config).await,
+        let Self { backend, mut config, wheels, deps_timeout: timeout, .. } = self;
+        config.packages =
+            Some(Arc::new(HostPackages { wheels, timeout, ..HostPackages::new(backend) }));
+        backend.prepare(self.progress).await?;
+        #[cfg(feature = "wasm")]
+        match self.image {
+            Some(_) if backend != BackendKind::Wasm => return Err(Error::OnlyWasm { backend }),
+            Some(image) => return Ok(Arc::new(WasmSandbox::new(image.engine(), config))),
+            None => {}
         }
-    }
-
-    #[cfg(not(feature = "wasm"))]
-    async fn executor(self) -> Result<Arc<dyn Executor>, Error> {
-        self.backend.prepare(self.progress).await?;
-        self.backend.executor(self.config).await
+        backend.executor(config).await
     }
 }
 

@@ -122,8 +122,10 @@ impl SessionBuilder {
     /// A session of the deno-sandbox backend with these settings.
     pub fn deno_config(self, config: &DenoSandboxConfig) -> Result<Self, Error> {
         let mut builder = self.backend(BackendKind::DenoSandbox).network(config.network()?);
-        builder = builder.timeout_or_none(seconds(config.default_timeout));
-        builder = builder.deps_timeout(seconds(config.deps_timeout));
+        builder = builder.run_timeout(seconds(config.default_timeout));
+        if let Some(timeout) = seconds(config.deps_timeout) {
+            builder = builder.deps_timeout(timeout);
+        }
         if !config.allow_runtime_deps {
             builder = builder.without_runtime_deps();
         }

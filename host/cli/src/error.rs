@@ -37,9 +37,21 @@ pub enum Error {
         backend: BackendKind,
     },
     /// Packages could not be had.
-    #[cfg(feature = "wasm")]
     #[error(transparent)]
     Packages(#[from] pcm_packages::PackagesError),
+    /// Packages took too long.
+    #[error(
+        "packages could not be brought within {}; raise it with deps_timeout",
+        format_args!("{:?}", .timeout)
+    )]
+    PackagesTimeout {
+        /// The longest that it may take.
+        timeout: std::time::Duration,
+    },
+    /// A rule of the network could not be read.
+    #[cfg(feature = "network")]
+    #[error(transparent)]
+    Network(#[from] pcm_network::NetworkError),
     /// An image could not be made or opened.
     #[cfg(feature = "wasm")]
     #[error(transparent)]

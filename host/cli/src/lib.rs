@@ -27,6 +27,7 @@
 //! # Features
 //!
 //! * `network`: HTTP for the code in a session, made by this process under a [`NetworkProfile`].
+//! * `deno`: the deno-sandbox backend, Pyodide in a V8 isolate.
 //! * `wasm`: the default backend, Python for WASI under wasmtime, with packages and images for it.
 //! * `cli`: the `pcm-sandbox` command. Embedders leave it out with `default-features = false`.
 //!
@@ -35,10 +36,11 @@
 
 mod backend;
 mod builder;
+#[cfg(all(feature = "deno", feature = "network"))]
+mod deno;
 mod error;
 #[cfg(feature = "wasm")]
 mod image;
-#[cfg(feature = "wasm")]
 mod packages;
 mod places;
 mod progress;
@@ -50,7 +52,6 @@ pub use pcm_network::{
     HostRule, NetworkError, NetworkPort, NetworkProfile, NetworkTimes, Resolver, SystemResolver,
     Trust, WithNetwork,
 };
-#[cfg(feature = "wasm")]
 pub use pcm_packages::PackagesError;
 pub use pcm_runtime_api::{
     Capability, ChangeKind, CheckpointId, ErrorKind, EventSink, ExecutionError, ExecutionResult,
@@ -58,6 +59,8 @@ pub use pcm_runtime_api::{
     Limits, MimeBundle, Mount, MountAccess, MountSource, Namespace, NoHost, OutputStream, Payload,
     RunEvent, RunRequest, SandboxConfig, SessionState, Usage, ValueType,
 };
+#[cfg(feature = "deno")]
+pub use pcm_runtime_deno::{DenoEngine, DenoError, DenoInfo};
 #[cfg(feature = "wasm")]
 pub use pcm_runtime_wasm::{
     EngineError, ExaminedImage, ImageContents, ImageDistribution, Preloaded,
@@ -69,10 +72,11 @@ pub use {pcm_storage as storage, pcm_tools as tools};
 
 pub use crate::backend::BackendKind;
 pub use crate::builder::SessionBuilder;
+#[cfg(all(feature = "deno", feature = "network"))]
+pub use crate::deno::{DenoNetworkProfile, DenoSandboxConfig};
 pub use crate::error::Error;
 #[cfg(feature = "wasm")]
 pub use crate::image::{BuiltImage, Image, ImageBuilder};
-#[cfg(feature = "wasm")]
-pub use crate::packages::source as package_source;
+pub use crate::packages::package_source;
 pub use crate::places::{Places, StoragePlace};
 pub use crate::session::Session;

@@ -7,15 +7,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use pcm_packages::{
     COMPILE_SCRIPT, Compiled, Compiler, PACKAGES_FOLDER, PackageSet, PackagesError, Requirement,
-    Store,
+    Store, Target,
 };
 use pcm_runtime_api::{
-    Executor as _, Limits, Mount, MountAccess, NoHost, NoPackages, PackageSource, Progress,
-    RunRequest, SandboxConfig,
+    Executor, Limits, Mount, MountAccess, NoHost, NoPackages, PackageSource, Progress, RunRequest,
+    SandboxConfig,
 };
-use pcm_runtime_wasm::{WasmEngine, WasmSandbox};
 
-use crate::Error;
+use crate::{BackendKind, Error};
 
 /// Ten thousand files take minutes.
 const LONGEST_COMPILATION: Duration = Duration::from_mins(30);
@@ -27,16 +26,17 @@ pub(crate) fn requirements(specs: &[String]) -> Result<Vec<Requirement>, Error> 
     Ok(specs.iter().map(|spec| spec.parse()).collect::<Result<_, PackagesError>>()?)
 }
 
-/// A folder with what is required.
+/// A folder with what is required, for the wasm backend.
+#[cfg(feature = "wasm")]
 pub(crate) async fn resolve(
     requirements: &[Requirement],
     progress: &Progress<'_>,
 ) -> Result<PackageSet, Error> {
-    let compiler = SandboxedCompiler { engine: crate::backend::wasm_engine().await? };
-    Ok(Store::open()?.resolve(requirements, &compiler, progress).await?)
+    HostPackages::new(BackendKind::Wasm).resolve(requirements, progress).await
 }
 
 /// Where a sandbox sees a set.
+#[cfg(feature = "wasm")]
 pub(crate) fn mount(set: &PackageSet) -> Mount {
     Mount {
         host: set.folder.clone().into(),
@@ -47,13 +47,41 @@ pub(crate) fn mount(set: &PackageSet) -> Mount {
 
 /// Brings packages from this machine's index to walls that have no network, for embedders who make
 /// an [`Executor`](pcm_runtime_api::Executor) themselves.
-pub fn source() -> Arc<dyn PackageSource> {
-    Arc::new(HostPackages)
+pub fn package_source(backend: BackendKind) -> Arc<dyn PackageSource> {
+    Arc::new(HostPackages::new(backend))
 }
 
 /// Brings packages to sessions while they live.
-#[derive(Debug)]
-pub(crate) struct HostPackages;
+#[derive(Debug, Clone)]
+pub(crate) struct HostPackages {
+    backend: BackendKind,
+    /// Folders with wheels of the user's own.
+    pub(crate) wheels: Vec<PathBuf>,
+    /// The longest that bringing some may take.
+    pub(crate) timeout: Option<Duration>,
+}
+
+impl HostPackages {
+    pub(crate) fn new(backend: BackendKind) -> Self {
+        Self { backend, wheels: Vec::new(), timeout: None }
+    }
+
+    async fn resolve(
+        &self,
+        requirements: &[Requirement],
+        progress: &Progress<'_>,
+    ) -> Result<PackageSet, Error> {
+        self.backend.load().await?;
+        let compiler = SandboxedCompiler { backend: self.backend };
+        let store = self.wheels.iter().fold(Store::open()?, Store::find_links);
+        let resolved = store.resolve(requirements, &compiler, progress);
+        let Some(timeout) = self.timeout else { return Ok(resolved.await?) };
+        match tokio::time::timeout(timeout, resolved).await {
+            Ok(resolved) => Ok(resolved?),
+            Err(_) => Err(Error::PackagesTimeout { timeout }),
+        }
+    }
+}
 
 #[async_trait]
 impl PackageSource for HostPackages {
@@ -64,21 +92,28 @@ impl PackageSource for HostPackages {
     ) -> Result<PathBuf, NoPackages> {
         let failed = |error: Error| NoPackages(error.to_string());
         let requirements = requirements(specs).map_err(failed)?;
-        let set = resolve(&requirements, progress).await.map_err(failed)?;
+        let set = self.resolve(&requirements, progress).await.map_err(failed)?;
         Ok(set.folder)
     }
 }
 
-/// Compiles in a sandbox that sees nothing but the folder.
+/// Compiles in a sandbox of the backend that will import it, which sees nothing but the folder.
 #[derive(Debug)]
 struct SandboxedCompiler {
-    engine: WasmEngine,
+    backend: BackendKind,
 }
 
 #[async_trait]
 impl Compiler for SandboxedCompiler {
     fn key(&self) -> String {
-        format!("wasm {}", self.engine.info().python)
+        self.backend.bytecode()
+    }
+
+    fn target(&self) -> Target {
+        match self.backend {
+            BackendKind::DenoSandbox => Target::Pyodide,
+            _ => Target::Wasi,
+        }
     }
 
     async fn compile(&self, folder: &Path) -> Result<Compiled, PackagesError> {
@@ -94,7 +129,8 @@ impl Compiler for SandboxedCompiler {
             ..Limits::default()
         };
         let config = SandboxConfig { limits, mounts: vec![mount], ..SandboxConfig::default() };
-        let sandbox = WasmSandbox::new(self.engine.clone(), config);
+        let sandbox = self.backend.executor(config).await;
+        let sandbox: Arc<dyn Executor> = sandbox.map_err(|error| failed(error.to_string()))?;
         sandbox.start(Arc::new(NoHost)).await.map_err(|error| failed(error.to_string()))?;
         let result = sandbox.run(RunRequest::new(COMPILE_SCRIPT)).await;
         sandbox.close().await;

@@ -11,6 +11,7 @@ use pcm_conformance::{Backend, Case, Verdict, load_cases, run_case};
 use pcm_runtime_api::{Executor, Limits, SandboxConfig};
 use pcm_runtime_deno::{DenoEngine, DenoSandbox};
 use pcm_runtime_wasm::{WasmEngine, WasmSandbox};
+use pcm_sandbox::BackendKind;
 use tokio::runtime::{Builder, Runtime};
 
 fn main() -> Result<ExitCode> {
@@ -82,7 +83,7 @@ impl Backend for Wasm {
     }
 
     async fn open(&self, limits: Limits) -> Result<Arc<dyn Executor>> {
-        let packages = Some(pcm_sandbox::package_source());
+        let packages = Some(pcm_sandbox::package_source(BackendKind::Wasm));
         let config = SandboxConfig { limits, packages, ..SandboxConfig::default() };
         Ok(Arc::new(WasmSandbox::new(self.0.clone(), config)))
     }
@@ -98,7 +99,8 @@ impl Backend for Deno {
     }
 
     async fn open(&self, limits: Limits) -> Result<Arc<dyn Executor>> {
-        let config = SandboxConfig { limits, ..SandboxConfig::default() };
+        let packages = Some(pcm_sandbox::package_source(BackendKind::DenoSandbox));
+        let config = SandboxConfig { limits, packages, ..SandboxConfig::default() };
         Ok(Arc::new(DenoSandbox::new(self.0.clone(), config)))
     }
 }
