@@ -122,12 +122,9 @@ impl Planner<'_> {
         let mut best = self.ask_with(lines, wheels, extra, &[]).await?;
         let mut pins: Vec<&Link> = Vec::new();
         let mut tries = 0..MAX_TRIES;
-        let ours = |choices: &[Choice], pins: &[&Link]| {
-            let is_pinned = |name: &str| pins.iter().any(|pin| pin.wheel.name == name);
-            let names = choices.iter().map(|choice| choice.wheel.name.clone());
-            names.filter(|name| !is_pinned(name) && !self.links.of(name).is_empty()).collect()
-        };
-        let mut waiting: Vec<String> = ours(&best, &pins);
+        let names = best.iter().map(|choice| choice.wheel.name.clone());
+        let mut waiting: Vec<String> =
+            names.filter(|name| !self.links.of(name).is_empty()).collect();
         while let Some(name) = waiting.pop() {
             for link in self.links.of(&name) {
                 if tries.next().is_none() {
