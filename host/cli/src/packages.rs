@@ -54,7 +54,7 @@ pub fn package_source(backend: BackendKind) -> Arc<dyn PackageSource> {
 /// Brings packages to sessions while they live.
 #[derive(Debug, Clone)]
 pub(crate) struct HostPackages {
-    backend: BackendKind,
+    pub(crate) backend: BackendKind,
     /// Folders with wheels of the user's own.
     pub(crate) wheels: Vec<PathBuf>,
     /// The longest that bringing some may take.

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 
 from _pyodide._importhook import JsFinder
 from pcm_guest import Guest, rehearsal
+from pcm_pyodide import micropip
 from pcm_pyodide.port import HostFunctions, assignment, connect, finish, interrupt
 
 _port = SimpleNamespace()
@@ -28,9 +29,10 @@ def prepare() -> None:
     _guest = Guest(_port)
     _guest.install()
     _guest.install_network()
+    micropip.install()
     rehearsal.rehearse(_guest)
     # Last: that a folder is missing would be remembered in the snapshot, and believed ever after.
-    sys.path.extend(rehearsal.FOLDERS)
+    sys.path.extend((*rehearsal.FOLDERS, micropip.FOLDER))
     sys.path_importer_cache.clear()
     gc.collect()
     gc.freeze()
