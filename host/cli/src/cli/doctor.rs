@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::builder::styling::AnsiColor;
-use pcm_sandbox::{BackendKind, ExecutionResult, Session, json};
+use pcm_sandbox::{BackendKind, ExecutionResult, Map, Session, Value, json};
 use serde::Serialize;
 
 use super::exit::{self, Failure};
@@ -43,17 +43,9 @@ struct Check {
     /// Running `1 + 1` in it.
     run_ms: Option<f64>,
     /// What it consists of.
-    versions: Option<Versions>,
+    versions: Option<Map<String, Value>>,
     problem: Option<String>,
     help: Option<&'static str>,
-}
-
-#[derive(Debug, Serialize)]
-struct Versions {
-    python: String,
-    wasmtime: String,
-    image: String,
-    allocation: String,
 }
 
 pub(crate) fn main(args: &DoctorArgs) -> Result<ExitCode, Failure> {
@@ -132,24 +124,27 @@ fn milliseconds(since: Instant) -> f64 {
     since.elapsed().as_secs_f64() * 1e3
 }
 
-#[cfg(feature = "wasm")]
-fn versions(backend: BackendKind) -> Option<Versions> {
-    if backend != BackendKind::Wasm {
-        return None;
-    }
-    let engine = pcm_runtime_wasm::WasmEngine::shared().ok()?;
-    let info = engine.info();
-    Some(Versions {
-        python: info.python.clone(),
-        wasmtime: info.wasmtime.clone(),
-        image: info.image.clone(),
-        allocation: info.allocation.to_string(),
-    })
-}
-
-#[cfg(not(feature = "wasm"))]
-fn versions(_backend: BackendKind) -> Option<Versions> {
-    None
+fn versions(backend: BackendKind) -> Option<Map<String, Value>> {
+    let versions = match backend {
+        #[cfg(feature = "wasm")]
+        BackendKind::Wasm => {
+            let engine = pcm_runtime_wasm::WasmEngine::shared().ok()?;
+            let info = engine.info();
+            json!({
+                "python": info.python,
+                "wasmtime": info.wasmtime,
+                "image": info.image,
+                "allocation": info.allocation.to_string(),
+            })
+        }
+        #[cfg(feature = "deno")]
+        BackendKind::DenoSandbox => {
+            let info = pcm_sandbox::DenoEngine::info();
+            json!({"pyodide": info.pyodide, "v8": info.v8})
+        }
+        _ => return None,
+    };
+    versions.as_object().cloned()
 }
 
 #[cfg(feature = "wasm")]
@@ -175,11 +170,11 @@ fn as_text(report: &Report, terminal: bool) -> String {
         // Padded here: the table would count the codes of the colour.
         let state = output::painted(&format!("{word:<7}"), color, terminal);
         rows.push([name, state, describe(check, report.default_backend)]);
-        if let Some(Versions { python, wasmtime, image, allocation }) = &check.versions {
-            let about = format!(
-                "Python {python}, wasmtime {wasmtime}, image {image}, {allocation} allocation"
-            );
-            rows.push([String::new(), " ".repeat(7), about]);
+        if let Some(versions) = &check.versions {
+            let about = versions.iter().map(|(name, version)| {
+                format!("{name} {}", version.as_str().unwrap_or_default())
+            });
+            rows.push([String::new(), " ".repeat(7), about.collect::<Vec<_>>().join(", ")]);
         }
     }
     let cache = match &report.cache_folder {

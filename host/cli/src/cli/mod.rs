@@ -20,11 +20,9 @@ mod key;
 mod limits;
 mod network;
 mod output;
-#[cfg(feature = "wasm")]
 mod packages;
 mod policy;
 mod printer;
-#[cfg(feature = "wasm")]
 mod progress;
 mod run;
 mod session;

@@ -2,9 +2,12 @@
 
 use std::path::PathBuf;
 
-use pcm_sandbox::{Error, Image, SessionBuilder};
+use pcm_sandbox::SessionBuilder;
+#[cfg(feature = "wasm")]
+use pcm_sandbox::{Error, Image};
 
 use super::exit::Failure;
+#[cfg(feature = "wasm")]
 use super::key::{self, Signs};
 
 /// Packages for a session.
@@ -12,13 +15,19 @@ use super::key::{self, Signs};
 #[command(next_help_heading = "Packages")]
 pub(crate) struct PackageArgs {
     /// Let the code import a package and what it requires: jinja2, 'pydantic>=1.10'. Resolved by
-    /// this machine's uv or pip, pure Python only, kept for the next time
-    #[arg(long, value_name = "SPEC", conflicts_with = "image")]
+    /// this machine's uv or pip, kept for the next time. Behind the wasm backend pure Python only
+    #[arg(long, value_name = "SPEC")]
+    #[cfg_attr(feature = "wasm", arg(conflicts_with = "image"))]
     dep: Vec<String>,
 
     /// The same for the lines of a file
-    #[arg(long, value_name = "FILE", conflicts_with = "image")]
+    #[arg(long, value_name = "FILE")]
+    #[cfg_attr(feature = "wasm", arg(conflicts_with = "image"))]
     requirements: Vec<PathBuf>,
+
+    /// Look for packages also among the wheels in a folder, as those that were built for Pyodide
+    #[arg(long, value_name = "DIR")]
+    wheels: Vec<PathBuf>,
 
     /// Install also the packages that earlier sessions over the same storage have added
     #[arg(long)]
@@ -29,10 +38,12 @@ pub(crate) struct PackageArgs {
     no_runtime_deps: bool,
 
     /// Begin as this image, with its packages imported; `pcm-sandbox image build` makes one
+    #[cfg(feature = "wasm")]
     #[arg(long, value_name = "FILE")]
     image: Option<PathBuf>,
 
     /// The key that the image was signed with, where it is not your own
+    #[cfg(feature = "wasm")]
     #[arg(long, value_name = "FILE", requires = "image")]
     image_key: Option<PathBuf>,
 }
@@ -44,12 +55,23 @@ impl PackageArgs {
         for file in &self.requirements {
             builder = builder.requirements(file);
         }
+        for folder in &self.wheels {
+            builder = builder.wheels(folder);
+        }
         if self.sync_deps {
             builder = builder.sync_deps_on_start();
         }
         if self.no_runtime_deps {
             builder = builder.without_runtime_deps();
         }
+        #[cfg(feature = "wasm")]
+        return self.with_image(builder).await;
+        #[cfg(not(feature = "wasm"))]
+        Ok(builder)
+    }
+
+    #[cfg(feature = "wasm")]
+    async fn with_image(&self, builder: SessionBuilder) -> Result<SessionBuilder, Failure> {
         let Some(file) = &self.image else { return Ok(builder) };
         let key = key::existing(Signs::Images, self.image_key.as_deref())?;
         let key = key.ok_or_else(|| {

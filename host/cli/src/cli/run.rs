@@ -12,11 +12,9 @@ use super::exit::{self, Failure};
 use super::host::{self, HostArgs};
 use super::interrupt::Interrupts;
 use super::network::NetworkArgs;
-#[cfg(feature = "wasm")]
 use super::packages::PackageArgs;
 use super::policy::PolicyArgs;
 use super::printer::{Format, Printer};
-#[cfg(feature = "wasm")]
 use super::progress::Waiting;
 use super::session::{LimitArgs, SessionArgs};
 use super::source::SourceArgs;
@@ -49,7 +47,6 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     session: SessionArgs,
 
-    #[cfg(feature = "wasm")]
     #[command(flatten)]
     packages: PackageArgs,
 
@@ -86,10 +83,12 @@ pub(crate) fn main(args: RunArgs) -> Result<ExitCode, Failure> {
     let builder = args.session.builder(backend, limits.clone());
     let builder = builder.places(args.host.places()?).network(args.network.profile()?);
     let builder = args.policy.add_to(builder)?;
+    // What waits for a session to come, in a program that has one.
+    #[cfg(feature = "deno")]
+    pcm_sandbox::DenoEngine::shared().set_spares(0);
     let runtime = super::runtime()?;
     let printer = Printer::start(format);
     let code = runtime.block_on(async {
-        #[cfg(feature = "wasm")]
         let builder = args.packages.add_to(builder).await?;
         match start(builder).await {
             Ok((session, interrupts)) => {
@@ -125,18 +124,12 @@ async fn start(builder: SessionBuilder) -> Result<(Session, Interrupts), Executi
 }
 
 /// Packages may have to be fetched first.
-#[cfg(feature = "wasm")]
 async fn start_session(builder: SessionBuilder) -> Result<Session, Error> {
     let waiting = Waiting::default();
     let session = waiting.during(builder.on_progress(waiting.listener()).start()).await;
     // Packages that the code adds are told of at once: nobody else would say what takes so long.
     waiting.tell_all();
     session
-}
-
-#[cfg(not(feature = "wasm"))]
-async fn start_session(builder: SessionBuilder) -> Result<Session, Error> {
-    builder.start().await
 }
 
 async fn run_all(
