@@ -2,6 +2,7 @@
 
 mod assets;
 mod error;
+mod files;
 mod interpreter;
 mod isolate;
 mod ops;
