@@ -65,7 +65,7 @@ function makeLoader(ops, pyodide) {
       instantiateWasm(imports, done) {
         imports.env.Jsv_GetError_import = sentinel.c;
         imports.env.JsvError_Check = sentinel.i;
-        files.wrap(imports);
+        files.wrap(imports.env);
         done(new Instance(wasm, imports), wasm);
         return {};
       },

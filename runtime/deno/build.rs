@@ -10,7 +10,7 @@ const LEVEL: i32 = 19;
 /// Modules of the guest, by the folder that has them.
 const PACKAGES: [(&str, &str); 2] =
     [("pcm_guest", "../guest/pcm_guest"), ("pcm_pyodide", "pcm_pyodide")];
-const SCRIPTS: [&str; 3] = ["shims.js", "files.js", "loader.js"];
+const SCRIPTS: [&str; 5] = ["shims.js", "tree.js", "streams.js", "files.js", "loader.js"];
 
 fn main() {
     if let Err(error) = pack() {

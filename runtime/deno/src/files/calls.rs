@@ -11,7 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use deno_core::v8::{self, WriteFlags};
 use deno_core::{OpDecl, OpState, op2};
 use pcm_runtime_files::{
-    Errno, FolderEntry, Files, Kind, LONGEST_PATH, Opening, ROOT, SetTime, Stat,
+    Errno, Files, FolderEntry, Kind, LONGEST_PATH, Opening, ROOT, SetTime, Stat,
 };
 
 use super::{SharedFiles, now};
@@ -248,11 +248,7 @@ fn put_record(record: &mut [u8], entry: &FolderEntry<'_>, end: usize) {
 
 /// Makes a folder.
 #[op2(nofast)]
-fn op_pcm_file_make_folder(
-    isolate: &v8::Isolate,
-    state: &mut OpState,
-    path: &v8::String,
-) -> i32 {
+fn op_pcm_file_make_folder(isolate: &v8::Isolate, state: &mut OpState, path: &v8::String) -> i32 {
     answer(state, |files| {
         text(isolate, path, |path| files.make_folder(ROOT, path, now()))?;
         Ok(0)
@@ -270,11 +266,7 @@ fn op_pcm_file_remove(isolate: &v8::Isolate, state: &mut OpState, path: &v8::Str
 
 /// Removes a folder that is empty.
 #[op2(nofast)]
-fn op_pcm_file_remove_folder(
-    isolate: &v8::Isolate,
-    state: &mut OpState,
-    path: &v8::String,
-) -> i32 {
+fn op_pcm_file_remove_folder(isolate: &v8::Isolate, state: &mut OpState, path: &v8::String) -> i32 {
     answer(state, |files| {
         text(isolate, path, |path| files.remove_folder(ROOT, path, now()))?;
         Ok(0)
@@ -441,10 +433,7 @@ fn put_stat(into: &mut [u8], stat: &Stat) -> Answer {
     put_fields(into, fields)
 }
 
-fn put_fields<const COUNT: usize>(
-    into: &mut [u8],
-    from: [[u8; 8]; COUNT],
-) -> Answer {
+fn put_fields<const COUNT: usize>(into: &mut [u8], from: [[u8; 8]; COUNT]) -> Answer {
     *fields(into)? = from;
     Ok(0)
 }

@@ -2,17 +2,23 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-mod try_out;
+mod host;
+mod hostile;
+mod library;
+mod mounts;
+mod python;
 
-use std::sync::mpsc;
+use std::panic::resume_unwind;
 use std::thread;
 
+use deno_core::v8;
 use pcm_runtime_api::{Limits, Mount, MountAccess, SandboxConfig};
 use tempfile::TempDir;
 
 use super::SharedFiles;
 use crate::assets;
 use crate::interpreter::{Interpreter, Parts, Wasm};
+use crate::isolate;
 use crate::platform::STACK;
 
 /// What compares the value of the last expression, and tells how an operation is refused.
@@ -39,6 +45,13 @@ def refusal(source):
 def check_refused(source, expected):
     told = refusal(source)
     assert told == expected, f"{source}\ngave {told}, not {expected}"
+
+def attempt(source):
+    try:
+        value_of(source)
+        print("done")
+    except BaseException as error:
+        print(repr(error))
 "#;
 
 /// Python with the files of a session.
@@ -51,6 +64,11 @@ impl Session {
     /// Runs code, which must not fail.
     #[track_caller]
     fn run(&mut self, code: &str) {
+        self.execute(&format!("attempt({})", python(code)));
+        assert_eq!(self.interpreter.log(), "done", "{code}");
+    }
+
+    fn execute(&mut self, code: &str) {
         self.interpreter.call("execute", &[code], |_, _| ()).unwrap();
     }
 
@@ -72,13 +90,21 @@ fn python(text: &str) -> String {
     serde_json::to_string(text).unwrap()
 }
 
-/// Starts Python with the files of a session, on a thread as large as its stack needs.
-fn session(config: impl Into<SandboxConfig>, test: impl FnOnce(&mut Session) + Send + 'static) {
-    let config = config.into();
-    let (told, outcome) = mpsc::channel();
-    let work = move || {
+/// Does something on a thread as large as V8 needs it.
+fn on_thread(work: impl FnOnce() + Send + 'static) {
+    let entering = move || {
         let tokio = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let _entered = tokio.enter();
+        work();
+    };
+    let thread = thread::Builder::new().stack_size(STACK).spawn(entering).unwrap();
+    thread.join().unwrap_or_else(|panic| resume_unwind(panic));
+}
+
+/// Starts Python with the files of a session.
+fn session(config: impl Into<SandboxConfig>, test: impl FnOnce(&mut Session) + Send + 'static) {
+    let config = config.into();
+    on_thread(move || {
         let files = SharedFiles::new(&config).unwrap();
         let interpreter = Interpreter::load(Parts {
             pyodide_js: &assets::pyodide_js().unwrap(),
@@ -92,16 +118,25 @@ fn session(config: impl Into<SandboxConfig>, test: impl FnOnce(&mut Session) + S
         // As an interpreter that waited is given to a session.
         let state = session.interpreter.runtime.op_state();
         state.borrow_mut().put(session.files.clone());
-        session.run(PRELUDE);
+        session.execute(PRELUDE);
         test(&mut session);
-        told.send(()).unwrap();
-    };
-    let thread = thread::Builder::new().stack_size(STACK).spawn(work).unwrap();
-    if outcome.recv().is_err()
-        && let Err(panic) = thread.join()
-    {
-        std::panic::resume_unwind(panic);
-    }
+    });
+}
+
+/// Runs a script in an isolate without Python. The script has to end in "done".
+fn script(files: Option<SharedFiles>, source: &str) {
+    let source = source.to_owned();
+    on_thread(move || {
+        let mut runtime = isolate::make(64 << 20);
+        runtime.op_state().borrow_mut().take::<SharedFiles>();
+        if let Some(files) = files {
+            runtime.op_state().borrow_mut().put(files);
+        }
+        let value = runtime.execute_script("hostile.js", source).unwrap();
+        deno_core::scope!(scope, &mut runtime);
+        let value = v8::Local::new(scope, value);
+        assert_eq!(value.to_rust_string_lossy(scope), "done");
+    });
 }
 
 /// A session that has nothing yet.
