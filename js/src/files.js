@@ -7,8 +7,11 @@
 // that the host said is remembered. Descriptors, positions, pipes and devices stay Emscripten's too; the
 // streams of the host's files are in streams.js.
 
-/** The interpreter's own places: what Emscripten needs, and the standard library. */
-const OWN_PLACES = ["/dev", "/proc", "/lib/python3.14", "/lib/python314.zip"];
+/**
+ * The interpreter's own places: devices, and the standard library. What else Emscripten makes up, as
+ * `/proc` and `/home`, has no name any more.
+ */
+const OWN_PLACES = ["/dev", "/lib/python3.14", "/lib/python314.zip"];
 
 /**
  * @param {object} ops the functions of the host

@@ -47,17 +47,12 @@ impl SharedFiles {
         self.lock().clone()
     }
 
-    /// Makes them those of a snapshot. What Python has open becomes what was open then.
-    pub(crate) fn restore(&self, files: Files) {
-        *self.lock() = files;
-    }
-
     /// The files that differ from those of a snapshot.
     pub(crate) fn changes_since(&self, before: &Files) -> Vec<FileChange> {
         self.snapshot().changes_since(before)
     }
 
-    /// A thread that panicked left them whole: what it did not do is not done.
+    /// After a panic, which would be a defect, they are still the session's.
     fn lock(&self) -> MutexGuard<'_, Files> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

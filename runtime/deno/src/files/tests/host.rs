@@ -3,7 +3,7 @@
 use pcm_runtime_api::{ChangeKind, FileChange, Limits};
 use serde_json::json;
 
-use super::{SharedFiles, fresh, session};
+use super::{fresh, session};
 
 #[test]
 fn the_embedder_and_python_share_files() {
@@ -37,14 +37,6 @@ fn the_embedder_and_python_share_files() {
         let before = files.snapshot();
         session.run("open('out.txt').read(); os.stat('in')");
         assert_eq!(files.changes_since(&before), []);
-        session.run("f = open('out.txt', 'w'); os.unlink('in/x')");
-        files.restore(before);
-        session.check(
-            "[open('out.txt').read(), os.listdir('in')]",
-            &json!(["12345", ["data.csv", "x"]]),
-        );
-        // What was opened since is open no more.
-        session.check_refused("f.write('x'); f.flush()", "OSError EBADF");
     });
 }
 
@@ -52,14 +44,13 @@ fn the_embedder_and_python_share_files() {
 fn another_session_has_other_files() {
     fresh(|session| {
         session.run("open('mine', 'w').write('x'); open('/tmp/mine', 'w').close()");
-        let other = SharedFiles::default();
-        other.put("theirs", b"y").unwrap();
-        session.interpreter.runtime.op_state().borrow_mut().put(other);
-        session.check(
-            "[os.listdir(p) for p in ('/', '/tmp', '.')]",
-            &json!([["tmp", "work"], [], ["theirs"]]),
-        );
-        assert!(session.files.get("theirs", 10).is_err());
+        let mine = session.files.clone();
+        fresh(move |other| {
+            other.files.put("theirs", b"y").unwrap();
+            let code = "[os.listdir(p) for p in ('/', '/tmp', '.')]";
+            other.check(code, &json!([["tmp", "work"], [], ["theirs"]]));
+            assert!(mine.get("theirs", 10).is_err());
+        });
     });
 }
 
@@ -69,7 +60,7 @@ fn what_is_the_interpreters_own_is_read_and_never_changed() {
         let before = session.files.snapshot();
         let code = "
 library = '/lib/python314.zip'
-import zipfile, this
+import zipfile, colorsys
 with open('/dev/null', 'r+b', buffering=0) as null: null.write(b'x' * 100); nothing = null.read()
 with open('/dev/urandom', 'rb', buffering=0) as random: some = random.read(8)
 [library in sys.path, os.path.getsize(library) > 1_000_000, zipfile.is_zipfile(library), len(nothing), len(some),
@@ -94,13 +85,14 @@ with open('/dev/urandom', 'rb', buffering=0) as random: some = random.read(8)
             "os.unlink('/dev/null')",
             "os.mkdir('/dev/shm/x')",
             "os.symlink('/work', '/dev/x')",
-            "os.mkdir('/proc/x')",
         ] {
             session.check_refused(code, "OSError EROFS");
         }
         for code in [
             "open('/dev/shm/x', 'w')",
             "open('/lib/python3.14/site-packages/x.py', 'w')",
+            "os.mkdir('/proc/x')",
+            "os.listdir('/proc/self/fd')",
             "open('/proc/self/environ')",
             "open('/proc/self/mem')",
             "open('/dev/mem')",
