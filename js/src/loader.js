@@ -31,7 +31,6 @@ function makeLoader(ops, pyodide) {
   const { Instance, Module: WasmModule } = WebAssembly;
   const Bytes = Uint8Array;
   const shims = makeShims(ops);
-  const files = makeFiles(ops);
   const create = pyodide(shims);
   let python;
 
@@ -65,7 +64,6 @@ function makeLoader(ops, pyodide) {
       instantiateWasm(imports, done) {
         imports.env.Jsv_GetError_import = sentinel.c;
         imports.env.JsvError_Check = sentinel.i;
-        files.wrap(imports.env);
         done(new Instance(wasm, imports), wasm);
         return {};
       },
@@ -79,9 +77,8 @@ function makeLoader(ops, pyodide) {
     api.pyVersionTuple = [version >>> 24, (version >>> 16) & 255, (version >>> 8) & 255];
     api.sitePackages = "/lib/python3.14/site-packages";
     const { FS, ENV } = module;
-    for (const folder of FOLDERS) FS.mkdirTree(folder);
+    for (const folder of [...FOLDERS, HOME]) FS.mkdirTree(folder);
     FS.writeFile(STDLIB, stdlib, { canOwn: true });
-    files.install(module);
     FS.chdir(HOME);
     for (const name in ENV) delete ENV[name];
     Object.assign(ENV, api.config.env);
@@ -119,7 +116,6 @@ function makeLoader(ops, pyodide) {
   function finish(state) {
     const known = state === "" ? undefined : JSON.parse(state);
     api = python.API.finalizeBootstrap(known, () => null);
-    files.seal();
     armInterrupts();
   }
 

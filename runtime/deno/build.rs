@@ -10,7 +10,7 @@ const LEVEL: i32 = 19;
 /// Modules of the guest, by the folder that has them.
 const PACKAGES: [(&str, &str); 2] =
     [("pcm_guest", "../guest/pcm_guest"), ("pcm_pyodide", "pcm_pyodide")];
-const SCRIPTS: [&str; 5] = ["shims.js", "tree.js", "streams.js", "files.js", "loader.js"];
+const SCRIPTS: [&str; 2] = ["shims.js", "loader.js"];
 
 fn main() {
     if let Err(error) = pack() {
@@ -95,11 +95,6 @@ fn wrapped(module: &str) -> io::Result<String> {
             "localScope,handle){libName=PATH.normalize(libName);",
             "localScope,handle){Module[\"completeGOT\"]?.();Module[\"completeGOT\"]=undefined;\
              libName=PATH.normalize(libName);",
-        ),
-        // Names of files are text, and one that is not is refused: this would make it another one.
-        (
-            "getStr(ptr){var ret=UTF8ToString(ptr);return ret}",
-            "getStr(ptr){return(Module[\"readPath\"]??UTF8ToString)(ptr)}",
         ),
     ] {
         if !text.contains(old) {

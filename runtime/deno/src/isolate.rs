@@ -9,7 +9,6 @@ use deno_core::v8::{self, CreateParams, IsolateHandle, OomDetails, UniqueRef};
 use deno_core::{JsRuntime, RuntimeOptions};
 use pcm_runtime_guest::Stop;
 
-use crate::files::SharedFiles;
 use crate::ops::{self, Began, Log};
 use crate::platform;
 use crate::serving::{Serving, Verdict};
@@ -43,7 +42,6 @@ pub(crate) fn make(buffers: usize) -> JsRuntime {
     state.put(Serving::new(handle));
     state.put(Began(Instant::now()));
     state.put(Log::default());
-    state.put(SharedFiles::default());
     drop(state);
     runtime
 }

@@ -2,7 +2,6 @@
 
 mod assets;
 mod error;
-mod files;
 mod interpreter;
 mod isolate;
 mod ops;
