@@ -34,6 +34,7 @@ function makeLoader(ops, pyodide) {
     const { Instance, Module: WasmModule } = WebAssembly;
     const Bytes = Uint8Array;
     const shims = makeShims(ops);
+  const files = makeFiles(ops);
     const create = pyodide(shims);
     /** The module of Emscripten, what its WebAssembly exports, and Pyodide's own functions. */
     let python, exports, api;
@@ -69,6 +70,7 @@ function makeLoader(ops, pyodide) {
             preRun: [(module) => prepare(module, stdlib, api)],
             instantiateWasm(imports, done) {
                 const { env } = imports;
+        files.wrap(env);
                 env.Jsv_GetError_import = sentinel.c;
                 env.JsvError_Check = sentinel.i;
                 env.emscripten_resize_heap = (size) => {
@@ -90,8 +92,9 @@ function makeLoader(ops, pyodide) {
         api.pyVersionTuple = [version >>> 24, (version >>> 16) & 255, (version >>> 8) & 255];
         api.sitePackages = "/lib/python3.14/site-packages";
         const { FS, ENV } = module;
-        for (const folder of [...FOLDERS, HOME]) FS.mkdirTree(folder);
+        for (const folder of FOLDERS) FS.mkdirTree(folder);
         FS.writeFile(STDLIB, stdlib, { canOwn: true });
+    files.install(module);
         FS.chdir(HOME);
         // Emscripten would make these up.
         for (const name of ["USER", "LOGNAME", "PATH", "PWD", "LANG", "_"]) ENV[name] = undefined;
@@ -140,7 +143,8 @@ function makeLoader(ops, pyodide) {
     /** Finishes what `start` began. */
     function finish(state) {
         api = python.API.finalizeBootstrap(state, () => null);
-        connectOutput(python.FS);
+        files.seal();
+    connectOutput(python.FS);
         // What ends Python ends the isolate: nobody has to be told where it was, which takes seconds.
         python.API.fatal_error = (error) => {
             throw error;

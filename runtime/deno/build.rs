@@ -10,7 +10,8 @@ const LEVEL: i32 = 19;
 /// Modules of the guest, by the folder that has them.
 const PACKAGES: [(&str, &str); 2] =
     [("pcm_guest", "../guest/pcm_guest"), ("pcm_pyodide", "pcm_pyodide")];
-const SCRIPTS: [&str; 3] = ["shims.js", "iterators.js", "loader.js"];
+const SCRIPTS: [&str; 6] =
+    ["shims.js", "tree.js", "streams.js", "files.js", "iterators.js", "loader.js"];
 
 fn main() {
     if let Err(error) = pack() {
@@ -83,6 +84,11 @@ fn wrapped(module: &str) -> io::Result<String> {
     for (old, new) in [
         ("export default _createPyodideModule", "return _createPyodideModule"),
         ("import.meta.url", "\"pyodide:///\""),
+        // Names of files are text, and one that is not is refused: this would make it another one.
+        (
+            "getStr(ptr){var ret=UTF8ToString(ptr);return ret}",
+            "getStr(ptr){return(Module[\"readPath\"]??UTF8ToString)(ptr)}",
+        ),
         // An address for every function that is exported, for libraries to link with: two thirds of
         // the time that a restored interpreter took to start, and most of them load none. And
         // functions of OpenGL, of which there is nothing here to draw on.

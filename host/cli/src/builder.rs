@@ -374,8 +374,7 @@ impl SessionBuilder {
 
     async fn executor(self) -> Result<Arc<dyn Executor>, Error> {
         let Self { backend, mut config, wheels, deps_timeout: timeout, .. } = self;
-        config.packages =
-            Some(Arc::new(HostPackages { backend, wheels, timeout }));
+        config.packages = Some(Arc::new(HostPackages { backend, wheels, timeout }));
         backend.prepare(self.progress).await?;
         #[cfg(feature = "wasm")]
         match self.image {

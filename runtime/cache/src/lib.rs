@@ -104,9 +104,8 @@ pub fn remove_old(folder: &Path, is_current: impl Fn(&Path) -> bool) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
         let Ok(metadata) = entry.metadata() else { continue };
-        let is_old = metadata.modified().is_ok_and(|time| {
-            time.elapsed().is_ok_and(|age| age > WEEK)
-        });
+        let is_old =
+            metadata.modified().is_ok_and(|time| time.elapsed().is_ok_and(|age| age > WEEK));
         if is_old && !is_current(&path) {
             // Somebody else may have done it.
             drop(if metadata.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) });
@@ -151,7 +150,8 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_another_length_or_that_others_can_write_and_a_link_are_refused() -> io::Result<()> {
+    fn a_file_of_another_length_or_that_others_can_write_and_a_link_are_refused() -> io::Result<()>
+    {
         let folder = tempfile::tempdir()?;
         let path = file(folder.path(), b"made")?;
         let hash = blake3::hash(b"made").to_hex();

@@ -6,11 +6,11 @@ it is; what comes is written into a fresh one before anybody has seen it.
 
 from __future__ import annotations
 
+from _signal import SIGINT, raise_signal
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import NoReturn, Protocol
 
-from _signal import SIGINT, raise_signal
 from pcm_guest.port import OutputLimitError
 
 _CONTENT = bytes.__basicsize__ - 1

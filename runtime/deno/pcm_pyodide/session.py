@@ -13,6 +13,7 @@ from types import SimpleNamespace
 
 from _pyodide._importhook import JsFinder
 from pcm_guest import Guest, rehearsal
+
 from pcm_pyodide import micropip
 from pcm_pyodide.port import HostFunctions, assignment, connect, finish, interrupt
 

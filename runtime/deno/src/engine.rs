@@ -163,7 +163,8 @@ impl DenoEngine {
                 .name("pcm-deno".to_owned())
                 .stack_size(crate::platform::STACK)
                 .spawn(move || {
-                    let made = seat::entering(|| Made::find(made::folder(), &progress)).and_then(|made| made);
+                    let made = seat::entering(|| Made::find(made::folder(), &progress))
+                        .and_then(|made| made);
                     drop(tell.send(made));
                 })
                 .map_err(DenoError::Thread)?;

@@ -81,7 +81,9 @@ impl Interpreter {
     fn start(&mut self, parts: &Parts<'_>) -> Result<(), DenoError> {
         let stdlib = match parts.stdlib {
             Stdlib::Bytes(bytes) => v8::ArrayBuffer::new_backing_store_from_vec(bytes.to_vec()),
-            Stdlib::File(file) => Mapping::of(file).map_err(DenoError::Memory)?.into_backing_store(),
+            Stdlib::File(file) => {
+                Mapping::of(file).map_err(DenoError::Memory)?.into_backing_store()
+            }
         };
         let bytes = parts.snapshot.map_or(0, |snapshot| snapshot.bytes);
         let (loader, module) = (&self.loader, &self.module);
@@ -161,7 +163,8 @@ impl Interpreter {
         let mut context = std::task::Context::from_waker(waker);
         // Tasks of V8, as of its garbage collector. Nothing of ours is ever in the loop, and an
         // error of the guest's promises is the guest's.
-        let _ = self.runtime.poll_event_loop(&mut context, deno_core::PollEventLoopOptions::default());
+        let _ =
+            self.runtime.poll_event_loop(&mut context, deno_core::PollEventLoopOptions::default());
     }
 
     /// Makes ready the session that a snapshot will hold.
@@ -250,6 +253,12 @@ impl Interpreter {
             let script = v8::Local::new(scope, script);
             script.create_code_cache().map(|data| data.to_vec())
         })
+    }
+
+    /// The last line that Emscripten said.
+    #[cfg(test)]
+    pub(crate) fn log(&mut self) -> String {
+        self.runtime.op_state().borrow().borrow::<Log>().0.clone()
     }
 
     pub(crate) fn runtime(&mut self) -> &mut JsRuntime {

@@ -8,6 +8,7 @@ use deno_core::v8::{self, CreateParams, OomDetails, UniqueRef};
 use deno_core::{JsRuntime, RuntimeOptions};
 use pcm_runtime_guest::Stop;
 
+use crate::files::SharedFiles;
 use crate::ops::{self, Began, Log};
 use crate::platform;
 use crate::seat;
@@ -42,6 +43,7 @@ pub(crate) fn make() -> JsRuntime {
     state.put(Serving::new(handle));
     state.put(Began(Instant::now()));
     state.put(Log::default());
+    state.put(SharedFiles::default());
     drop(state);
     runtime
 }

@@ -17,6 +17,7 @@
 mod assets;
 mod engine;
 mod error;
+mod files;
 mod interpreter;
 mod isolate;
 mod made;

@@ -113,7 +113,8 @@ pub(crate) fn folder() -> Option<PathBuf> {
 }
 
 fn open(folder: &Path, script: &'static [u8]) -> Option<Made> {
-    let note: Note = serde_json::from_str(&read_note(&folder.join("note.json"), LONGEST_NOTE).ok()?).ok()?;
+    let note: Note =
+        serde_json::from_str(&read_note(&folder.join("note.json"), LONGEST_NOTE).ok()?).ok()?;
     let file = |name: &str, about: &About| {
         open_checked(&folder.join(name), about.size, &about.blake3).ok().flatten()
     };

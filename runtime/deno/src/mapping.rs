@@ -30,9 +30,7 @@ impl Mapping {
         let (start, length) = (self.start.as_ptr(), self.length);
         std::mem::forget(self);
         // SAFETY: the mapping lives until `unmap` is called, once.
-        unsafe {
-            ArrayBuffer::new_backing_store_from_ptr(start, length, unmap, null_mut())
-        }
+        unsafe { ArrayBuffer::new_backing_store_from_ptr(start, length, unmap, null_mut()) }
     }
 }
 

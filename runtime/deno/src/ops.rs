@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use deno_core::{Extension, OpState, op2};
 use pcm_runtime_guest::{Active, CallsError, Control, Refused, Step, Stop};
 
+use crate::files;
 use crate::serving::{Serving, Verdict};
 
 /// What the guest gets in place of a length when its wait was cut short by an interrupt.
@@ -29,6 +30,7 @@ pub(crate) fn extension() -> Extension {
         "op_set_captured_bootstrap",
     ];
     let mut extension = pcm::init();
+    extension.ops.to_mut().extend(files::ops());
     extension.middleware_fn = Some(Box::new(|op| {
         let stays = op.name.starts_with(OWN) || NEEDED.contains(&op.name);
         if stays { op } else { op.disable() }

@@ -24,5 +24,9 @@ pub(crate) fn start() {
 
 /// What snapshots and code caches depend on: the version of V8 and the features that it found.
 pub(crate) fn version() -> String {
-    format!("{} {:08x}", V8::get_version(), deno_core::v8::script_compiler::cached_data_version_tag())
+    format!(
+        "{} {:08x}",
+        V8::get_version(),
+        deno_core::v8::script_compiler::cached_data_version_tag()
+    )
 }

@@ -13,7 +13,7 @@ use pcm_runtime_guest::{Control, Measured, Packages, Run};
 use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncGuard};
 
 use crate::engine::DenoEngine;
-use crate::error::DenoError;
+use crate::files::SharedFiles;
 use crate::seat::{Job, Left, Seat};
 
 const BACKEND: &str = "deno-sandbox";
@@ -34,9 +34,15 @@ pub struct DenoSandbox {
 struct Session {
     port: Arc<dyn HostPort>,
     /// None before the start, and after an interpreter was lost.
-    seat: Option<Seat>,
+    live: Option<Live>,
     /// The last interpreter that was lost.
     left: Option<Left>,
+}
+
+/// What there is as long as an interpreter lives.
+struct Live {
+    seat: Seat,
+    files: SharedFiles,
 }
 
 impl DenoSandbox {
@@ -45,7 +51,7 @@ impl DenoSandbox {
         let mut config = config.into();
         let packages = config.packages.clone().map(Packages::new);
         config.mounts.extend(packages.as_ref().map(Packages::mount));
-        let session = Session { port: Arc::new(NoHost), seat: None, left: None };
+        let session = Session { port: Arc::new(NoHost), live: None, left: None };
         Self {
             engine,
             config,
@@ -70,7 +76,7 @@ impl DenoSandbox {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn fresh(&self) -> Result<Seat, ExecutorError> {
+    async fn fresh(&self) -> Result<Live, ExecutorError> {
         let asked = self.config.limits.memory_bytes;
         let least = self.engine.smallest_memory().await.map_err(startup)?;
         if asked < least {
@@ -82,7 +88,17 @@ impl DenoSandbox {
             );
             return Err(ExecutorError::Startup { backend: BACKEND, reason });
         }
-        self.engine.seat(asked).await.map_err(startup)
+        let files = SharedFiles::new(&self.config).map_err(startup)?;
+        Ok(Live { seat: self.engine.seat(asked).await.map_err(startup)?, files })
+    }
+
+    /// The files of the session, whose interpreter is made if it is missing.
+    async fn files<'a>(&self, session: &'a mut Session) -> Result<&'a SharedFiles, ExecutorError> {
+        let live = match session.live.take() {
+            Some(live) => live,
+            None => self.fresh().await?,
+        };
+        Ok(&session.live.insert(live).files)
     }
 
     /// Refuses what the session was asked to be and cannot be.
@@ -113,10 +129,11 @@ impl DenoSandbox {
         if limits.fuel.is_some() {
             return Err(ExecutorError::unsupported(BACKEND, Capability::Fuel));
         }
-        let seat = match session.seat.take() {
-            Some(seat) => seat,
+        let Live { seat, files } = match session.live.take() {
+            Some(live) => live,
             None => self.fresh().await?,
         };
+        let before = files.snapshot();
         let control = Arc::new(Control::new(&limits));
         let run = Arc::new(Run::new(limits, Arc::clone(&session.port), request.events));
         *self.running() = Some(Arc::clone(&control));
@@ -126,14 +143,18 @@ impl DenoSandbox {
                 control: Arc::clone(&control),
                 source: request.code,
                 repr: request.repr,
+                files: files.clone(),
             })
             .await;
         *self.running() = None;
         let measured =
             Measured { cpu: control.cpu(), memory_bytes: ended.memory_bytes, fuel: None };
-        let result = run.finish(BACKEND, ended.ending, measured);
+        let mut result = run.finish(BACKEND, ended.ending, measured);
         match seat {
-            Ok(seat) if result.session == SessionState::Kept => session.seat = Some(seat),
+            Ok(seat) if result.session == SessionState::Kept => {
+                result.files = files.changes_since(&before);
+                session.live = Some(Live { seat, files });
+            }
             Ok(seat) => session.left = Some(seat.leave()),
             Err(left) => session.left = Some(left),
         }
@@ -157,6 +178,7 @@ impl Executor for DenoSandbox {
             Capability::Reset,
             Capability::Interrupt,
             Capability::Streaming,
+            Capability::Files,
             Capability::DepsInstall,
             Capability::DepsUninstall,
         ];
@@ -170,8 +192,8 @@ impl Executor for DenoSandbox {
         self.check()?;
         let mut session = self.open().await?;
         session.port = port;
-        if session.seat.is_none() {
-            session.seat = Some(self.fresh().await?);
+        if session.live.is_none() {
+            session.live = Some(self.fresh().await?);
         }
         Ok(())
     }
@@ -194,8 +216,8 @@ impl Executor for DenoSandbox {
 
     async fn reset(&self) -> Result<(), ExecutorError> {
         let mut session = self.open().await?;
-        session.left = session.seat.take().map(Seat::leave);
-        session.seat = Some(self.fresh().await?);
+        session.left = session.live.take().map(|live| live.seat.leave());
+        session.live = Some(self.fresh().await?);
         Ok(())
     }
 
@@ -219,11 +241,23 @@ impl Executor for DenoSandbox {
         }
     }
 
+    async fn put_file(&self, path: &str, content: Vec<u8>) -> Result<(), ExecutorError> {
+        let mut session = self.open().await?;
+        let files = self.files(&mut session).await?;
+        Ok(files.put(path, &content)?)
+    }
+
+    async fn get_file(&self, path: &str, longest: u64) -> Result<Vec<u8>, ExecutorError> {
+        let mut session = self.open().await?;
+        let files = self.files(&mut session).await?;
+        Ok(files.get(path, longest)?)
+    }
+
     async fn close(&self) {
         self.closed.store(true, Ordering::Release);
         self.interrupt();
         let mut session = self.session.lock().await;
-        let seat = session.seat.take().map(Seat::leave);
+        let seat = session.live.take().map(|live| live.seat.leave());
         for left in [session.left.take(), seat].into_iter().flatten() {
             left.gone().await;
         }
@@ -237,13 +271,12 @@ impl fmt::Debug for DenoSandbox {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-fn startup(error: DenoError) -> ExecutorError {
+fn startup(error: impl fmt::Display) -> ExecutorError {
     ExecutorError::Startup { backend: BACKEND, reason: error.to_string() }
 }
 
 fn failed(error: &ExecutorError) -> ExecutionResult {
     let kind = error.kind();
-    let session =
-        if kind == ErrorKind::Closed { SessionState::Lost } else { SessionState::Reset };
+    let session = if kind == ErrorKind::Closed { SessionState::Lost } else { SessionState::Reset };
     ExecutionResult::failed(BACKEND, ExecutionError::new(kind, error.to_string()), session)
 }

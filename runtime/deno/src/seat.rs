@@ -19,6 +19,7 @@ use tokio::time::sleep;
 
 use crate::engine::Recipe;
 use crate::error::DenoError;
+use crate::files::SharedFiles;
 use crate::interpreter::Interpreter;
 use crate::memory::Memory;
 use crate::platform;
@@ -50,6 +51,7 @@ pub(crate) struct Job {
     pub(crate) control: Arc<Control>,
     pub(crate) source: Vec<u8>,
     pub(crate) repr: bool,
+    pub(crate) files: SharedFiles,
 }
 
 /// A job on its way.
@@ -282,7 +284,8 @@ fn warm(
     let mut frame = RunOptions::new(&limits, false, false).encode();
     frame.extend_from_slice(b"\nprint(end=''); [1, 'a']");
     let run = Arc::new(Run::new(limits, Arc::new(NoHost), None));
-    let job = Job { run, control, source: Vec::new(), repr: false };
+    let files = SharedFiles::default();
+    let job = Job { run, control, source: Vec::new(), repr: false, files };
     match work(interpreter, watch, job, frame, runtime.clone()) {
         (Ended { ending: Ending::Outcome(_), .. }, _) => interpreter.forget(),
         _ => Err(DenoError::Start("it does not run code".to_owned())),
@@ -297,14 +300,10 @@ fn work(
     frame: Vec<u8>,
     runtime: Handle,
 ) -> (Ended, bool) {
-    let Job { run, control, .. } = job;
+    let Job { run, control, files, .. } = job;
     let Some(memory) = interpreter.ready_memory() else { return (gone(), false) };
-    let watched = Watched {
-        control: Arc::clone(&control),
-        memory,
-        watch: Arc::clone(watch),
-        verdict: None,
-    };
+    let watched =
+        Watched { control: Arc::clone(&control), memory, watch: Arc::clone(watch), verdict: None };
     WATCHED.set(Some(watched));
     let most_memory = run.limits().memory_bytes;
     let current = Current {
@@ -318,6 +317,7 @@ fn work(
         longest_outcome: run.longest_outcome(),
         most_memory,
     };
+    interpreter.runtime().op_state().borrow_mut().put(files);
     with_serving(interpreter, |serving| serving.start(current));
     let ran = control.metered_here(|| interpreter.run());
     let seen = WATCHED.take().and_then(|watched| watched.verdict);

@@ -58,9 +58,8 @@ mod tests {
     use super::*;
 
     /// A type section, then a memory of 480 to 65536 pages.
-    const MODULE: &[u8] = &[
-        0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 4, 1, 0x60, 0, 0, 5, 7, 1, 1, 0xe0, 3, 0x80, 0x80, 4,
-    ];
+    const MODULE: &[u8] =
+        &[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 4, 1, 0x60, 0, 0, 5, 7, 1, 1, 0xe0, 3, 0x80, 0x80, 4];
 
     #[test]
     fn the_bound_is_written_in_place() {

@@ -1,5 +1,7 @@
 //! What the embedder is told when something does not work.
 
+use pcm_runtime_api::ExecutorError;
+
 use crate::Errno;
 
 /// Why an embedder's wish about a session's files was refused. Never shown to sandboxed code.
@@ -36,4 +38,17 @@ pub enum FilesError {
     /// session that shall take them.
     #[error("the saved files are refused: {0}")]
     Saved(String),
+}
+
+impl From<FilesError> for ExecutorError {
+    fn from(error: FilesError) -> Self {
+        let (path, reason) = match error {
+            FilesError::File { path, reason } => (path, reason.to_string()),
+            FilesError::TooLong { path, bytes, longest } => {
+                (path, format!("it has {bytes} bytes, {longest} are taken"))
+            }
+            other => (String::new(), other.to_string()),
+        };
+        ExecutorError::File { path, reason }
+    }
 }

@@ -1,5 +1,7 @@
-"""What is done before a snapshot, so that no session has to do it: imports, and a first round of runs
-that warms the interpreter."""
+"""What is done before a snapshot, so that no session has to do it.
+
+Imports, and a first round of runs that warms the interpreter.
+"""
 
 from __future__ import annotations
 

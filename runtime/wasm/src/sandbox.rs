@@ -11,7 +11,6 @@ use pcm_runtime_api::{
     ExecutorError, FailedDep, HostPort, Limits, NoHost, Progress, RunRequest, SandboxConfig,
     SessionState,
 };
-use pcm_runtime_files::FilesError;
 use pcm_runtime_guest::{Control, Ending, Measured, Packages, Run, Stop};
 use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncGuard};
 use wasmtime::{Error, Trap};
@@ -378,12 +377,12 @@ impl Executor for WasmSandbox {
         let mut session = self.open().await?;
         let wasi = self.wasi(&mut session).await?;
         let now = wasi.now();
-        wasi.files.put(path, &content, now).map_err(bad_file)
+        Ok(wasi.files.put(path, &content, now)?)
     }
 
     async fn get_file(&self, path: &str, longest: u64) -> Result<Vec<u8>, ExecutorError> {
         let mut session = self.open().await?;
-        self.wasi(&mut session).await?.files.get(path, longest).map_err(bad_file)
+        self.wasi(&mut session).await?.files.get(path, longest).map_err(ExecutorError::from)
     }
 
     async fn close(&self) {
@@ -403,17 +402,6 @@ impl fmt::Debug for WasmSandbox {
             .field("closed", &self.closed)
             .finish_non_exhaustive()
     }
-}
-
-fn bad_file(error: FilesError) -> ExecutorError {
-    let (path, reason) = match error {
-        FilesError::File { path, reason } => (path, reason.to_string()),
-        FilesError::TooLong { path, bytes, longest } => {
-            (path, format!("it has {bytes} bytes, {longest} are taken"))
-        }
-        other => (String::new(), other.to_string()),
-    };
-    ExecutorError::File { path, reason }
 }
 
 fn startup(reason: impl fmt::Display) -> ExecutorError {

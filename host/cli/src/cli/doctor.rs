@@ -171,9 +171,9 @@ fn as_text(report: &Report, terminal: bool) -> String {
         let state = output::painted(&format!("{word:<7}"), color, terminal);
         rows.push([name, state, describe(check, report.default_backend)]);
         if let Some(versions) = &check.versions {
-            let about = versions.iter().map(|(name, version)| {
-                format!("{name} {}", version.as_str().unwrap_or_default())
-            });
+            let about = versions
+                .iter()
+                .map(|(name, version)| format!("{name} {}", version.as_str().unwrap_or_default()));
             rows.push([String::new(), " ".repeat(7), about.collect::<Vec<_>>().join(", ")]);
         }
     }

@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 use super::SharedFiles;
 use crate::assets;
-use crate::interpreter::{Interpreter, Parts, Wasm};
+use crate::interpreter::{Interpreter, Module, Parts, Stdlib};
 use crate::isolate;
 use crate::platform::STACK;
 
@@ -69,7 +69,7 @@ impl Session {
     }
 
     fn execute(&mut self, code: &str) {
-        self.interpreter.call("execute", &[code], |_, _| ()).unwrap();
+        self.interpreter.execute(code).unwrap();
     }
 
     /// Compares the value of the last expression.
@@ -106,17 +106,16 @@ fn session(config: impl Into<SandboxConfig>, test: impl FnOnce(&mut Session) + S
     let config = config.into();
     on_thread(move || {
         let files = SharedFiles::new(&config).unwrap();
-        let interpreter = Interpreter::load(Parts {
-            pyodide_js: &assets::pyodide_js().unwrap(),
-            stdlib: assets::STDLIB.to_vec(),
+        let interpreter = Interpreter::load(&Parts {
+            script: Box::leak(assets::pyodide_js().unwrap().into_boxed_slice()),
             code_cache: None,
-            wasm: Wasm::Bytes(&assets::pyodide_wasm().unwrap()),
-            memory: 0,
+            module: Module::Bytes(&assets::pyodide_wasm().unwrap()),
+            stdlib: Stdlib::Bytes(assets::STDLIB),
+            snapshot: None,
         });
         let mut session = Session { interpreter: interpreter.unwrap(), files };
-        session.interpreter.call("finish", &[""], |_, _| ()).unwrap();
         // As an interpreter that waited is given to a session.
-        let state = session.interpreter.runtime.op_state();
+        let state = session.interpreter.runtime().op_state();
         state.borrow_mut().put(session.files.clone());
         session.execute(PRELUDE);
         test(&mut session);
@@ -127,7 +126,7 @@ fn session(config: impl Into<SandboxConfig>, test: impl FnOnce(&mut Session) + S
 fn script(files: Option<SharedFiles>, source: &str) {
     let source = source.to_owned();
     on_thread(move || {
-        let mut runtime = isolate::make(64 << 20);
+        let mut runtime = isolate::make();
         runtime.op_state().borrow_mut().take::<SharedFiles>();
         if let Some(files) = files {
             runtime.op_state().borrow_mut().put(files);
