@@ -6,17 +6,17 @@ import { loadPyodide } from "pyodide";
 
 /** What the host asks of the runner, and the runner of its worker. */
 export type Request =
-  | { id: string; type: "init" | "reset" | "close" }
-  | { id: string; type: "exec"; code: string }
-  | { id: string; type: "rpc_response"; ok: true; result: unknown }
-  | { id: string; type: "rpc_response"; ok: false; error: { type: string; message: string } };
+    | { id: string; type: "init" | "reset" | "close" }
+    | { id: string; type: "exec"; code: string }
+    | { id: string; type: "rpc_response"; ok: true; result: unknown }
+    | { id: string; type: "rpc_response"; ok: false; error: { type: string; message: string } };
 
 /** What comes back. */
 export type Reply =
-  | { id: string; type: "ready" }
-  | { id: string; type: "exec_result"; stdout: string; value: unknown; error: string | null }
-  | { id: string; type: "rpc_request"; namespace: string; op: string; args_json: string }
-  | { id: string; type: "error"; message: string };
+    | { id: string; type: "ready" }
+    | { id: string; type: "exec_result"; stdout: string; value: unknown; error: string | null }
+    | { id: string; type: "rpc_request"; namespace: string; op: string; args_json: string }
+    | { id: string; type: "error"; message: string };
 
 /** Evaluates in one scope that lasts, and offers the host's tools in it. */
 const SESSION = `
@@ -62,8 +62,8 @@ execute
 `;
 
 const worker = self as unknown as {
-  postMessage(reply: Reply): void;
-  onmessage: (event: MessageEvent<Request>) => void;
+    postMessage(reply: Reply): void;
+    onmessage: (event: MessageEvent<Request>) => void;
 };
 /** Whoever waits for the host, by the id of the call. */
 const calls = new Map<string, (response: string) => void>();
@@ -71,37 +71,37 @@ let lastCall = 0;
 
 /** Asks the host. Its response is given to Python as it is. */
 function rpc(namespace: string, op: string, args_json: string): Promise<string> {
-  const id = `rpc-${++lastCall}`;
-  worker.postMessage({ id, type: "rpc_request", namespace, op, args_json });
-  return new Promise((resolve) => calls.set(id, resolve));
+    const id = `rpc-${++lastCall}`;
+    worker.postMessage({ id, type: "rpc_request", namespace, op, args_json });
+    return new Promise((resolve) => calls.set(id, resolve));
 }
 
 async function start() {
-  const python = await loadPyodide();
-  python.registerJsModule("runner", { rpc });
-  return python.runPython(SESSION, { globals: python.toPy({}) });
+    const python = await loadPyodide();
+    python.registerJsModule("runner", { rpc });
+    return python.runPython(SESSION, { globals: python.toPy({}) });
 }
 
 /** Runs code; by the way in that lets Python wait for a promise in the middle of a function. */
 async function execute(id: string, code: string): Promise<Reply> {
-  const ended = await (await session).callPromising(code);
-  const [stdout, value, error] = ended.toJs();
-  ended.destroy();
-  return { id, type: "exec_result", stdout, value: JSON.parse(value), error: error ?? null };
+    const ended = await (await session).callPromising(code);
+    const [stdout, value, error] = ended.toJs();
+    ended.destroy();
+    return { id, type: "exec_result", stdout, value: JSON.parse(value), error: error ?? null };
 }
 
 /** What executes code, as soon as Pyodide is there. */
 const session = start();
 
 worker.onmessage = async ({ data: request }) => {
-  try {
-    if (request.type === "rpc_response") {
-      calls.get(request.id)?.(JSON.stringify(request));
-      calls.delete(request.id);
-    } else if (request.type === "exec") {
-      worker.postMessage(await execute(request.id, request.code));
-    } else await session.then(() => worker.postMessage({ id: request.id, type: "ready" }));
-  } catch (error) {
-    worker.postMessage({ id: request.id, type: "error", message: String(error) });
-  }
+    try {
+        if (request.type === "rpc_response") {
+            calls.get(request.id)?.(JSON.stringify(request));
+            calls.delete(request.id);
+        } else if (request.type === "exec") {
+            worker.postMessage(await execute(request.id, request.code));
+        } else await session.then(() => worker.postMessage({ id: request.id, type: "ready" }));
+    } catch (error) {
+        worker.postMessage({ id: request.id, type: "error", message: String(error) });
+    }
 };
