@@ -40,7 +40,17 @@ pub fn private_bytes() -> u64 {
 
 /// Memory of this process, shared pages by its share of them, in bytes.
 pub fn pss_bytes() -> u64 {
-    kilobytes("/proc/self/smaps_rollup", "Pss") << 10
+    pss_bytes_of(std::process::id())
+}
+
+/// Memory of any process, shared pages by their share, in bytes.
+pub fn pss_bytes_of(process: u32) -> u64 {
+    kilobytes(&format!("/proc/{process}/smaps_rollup"), "Pss:") << 10
+}
+
+/// Memory of any process that is in RAM, in bytes. Pages that it maps twice count twice.
+pub fn resident_bytes_of(process: u32) -> u64 {
+    kilobytes(&format!("/proc/{process}/status"), "VmRSS:") << 10
 }
 
 /// How long a command takes from its start to its end, `runs` times, in order of length; None when
