@@ -34,7 +34,7 @@ function makeLoader(ops, pyodide) {
     const { Instance, Module: WasmModule } = WebAssembly;
     const Bytes = Uint8Array;
     const shims = makeShims(ops);
-  const files = makeFiles(ops);
+    const files = makeFiles(ops);
     const create = pyodide(shims);
     /** The module of Emscripten, what its WebAssembly exports, and Pyodide's own functions. */
     let python, exports, api;
@@ -70,7 +70,7 @@ function makeLoader(ops, pyodide) {
             preRun: [(module) => prepare(module, stdlib, api)],
             instantiateWasm(imports, done) {
                 const { env } = imports;
-        files.wrap(env);
+                files.wrap(env);
                 env.Jsv_GetError_import = sentinel.c;
                 env.JsvError_Check = sentinel.i;
                 env.emscripten_resize_heap = (size) => {
@@ -94,7 +94,7 @@ function makeLoader(ops, pyodide) {
         const { FS, ENV } = module;
         for (const folder of FOLDERS) FS.mkdirTree(folder);
         FS.writeFile(STDLIB, stdlib, { canOwn: true });
-    files.install(module);
+        files.install(module);
         FS.chdir(HOME);
         // Emscripten would make these up.
         for (const name of ["USER", "LOGNAME", "PATH", "PWD", "LANG", "_"]) ENV[name] = undefined;
@@ -144,7 +144,7 @@ function makeLoader(ops, pyodide) {
     function finish(state) {
         api = python.API.finalizeBootstrap(state, () => null);
         files.seal();
-    connectOutput(python.FS);
+        connectOutput(python.FS);
         // What ends Python ends the isolate: nobody has to be told where it was, which takes seconds.
         python.API.fatal_error = (error) => {
             throw error;
@@ -186,9 +186,7 @@ function makeLoader(ops, pyodide) {
         const addresses = api.runPython(ENDLESS);
         iterators = checkIterators(python, exports, signalWord(), addresses.toJs());
         addresses.destroy();
-        const session = api.pyimport("pcm_pyodide.session");
-        session.prepare();
-        session.destroy();
+        api.pyimport("pcm_pyodide.session").destroy();
     }
 
     /** What belongs to the memory as it is now, for `resume`. */

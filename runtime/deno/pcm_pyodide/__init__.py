@@ -1,1 +1,1 @@
-"""What the evaluator needs under Pyodide: a port of JavaScript functions, and a session to snapshot."""
+"""What the evaluator needs under Pyodide: a port of JavaScript functions, a session to snapshot."""

@@ -1,9 +1,9 @@
 """micropip in a sandbox that offers no JavaScript.
 
-micropip has a second half for interpreters that are not Pyodide: downloads by `urllib.request`, wheels
-unpacked by `zipfile`, no lock file. It takes the first half because `_pyodide_core` is in
-`sys.modules`. So that module is out of sight while `micropip._compat` is imported, and three edges of
-the second half are rounded off. Nothing happens until code imports micropip.
+micropip has a second half for interpreters that are not Pyodide: downloads by `urllib.request`,
+wheels unpacked by `zipfile`, no lock file. It takes the first half because `_pyodide_core` is in
+`sys.modules`. So that module is out of sight while `micropip._compat` is imported, and three edges
+of the second half are rounded off. Nothing happens until code imports micropip.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ FOLDER = "/tmp/site-packages"
 
 def install() -> None:
     """Once per interpreter, after the network (`pcm_guest.network`)."""
-    site.getsitepackages = lambda _prefixes=None: [FOLDER]
+    site.getsitepackages = lambda _prefixes=None: [FOLDER]  # type: ignore[assignment]
     sys.meta_path.insert(0, _Finder())
 
 

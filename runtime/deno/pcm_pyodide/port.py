@@ -1,12 +1,12 @@
 """The port of `pcm_guest`, made of functions of the host.
 
-Only numbers go through JavaScript. What is sent lies in a `bytes` object, and the host reads it where
-it is; what comes is written into a fresh one before anybody has seen it.
+Only numbers go through JavaScript. What is sent lies in a `bytes` object, and the host reads it
+where it is; what comes is written into a fresh one before anybody has seen it.
 """
 
 from __future__ import annotations
 
-from _signal import SIGINT, raise_signal
+from _signal import SIGINT, raise_signal  # type: ignore[import-not-found]
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import NoReturn, Protocol

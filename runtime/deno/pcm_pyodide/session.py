@@ -1,4 +1,7 @@
-"""The session of the snapshot: common modules imported, the evaluator ready and warm."""
+"""The session of the snapshot: common modules imported, the evaluator ready and warm.
+
+Importing it makes everything that can be made without a host.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import os
 import select
 import sys
 import time
+from collections.abc import Sized
 from errno import ENOTSUP
 from types import SimpleNamespace
 
@@ -18,39 +22,13 @@ from pcm_pyodide import micropip
 from pcm_pyodide.port import HostFunctions, assignment, connect, finish, interrupt
 
 _port = SimpleNamespace()
-_host: HostFunctions
-
-
-def prepare() -> None:
-    """Makes everything that can be made without a host. Once, before the snapshot."""
-    global _guest
-    rehearsal.import_common_modules()
-    _leave_out()
-    rehearsal.use(_port, rehearsal.RehearsalHost())
-    _guest = Guest(_port)
-    _guest.install()
-    _guest.install_network()
-    micropip.install()
-    rehearsal.rehearse(_guest)
-    # Last: that a folder is missing would be remembered in the snapshot, and believed ever after.
-    sys.path.extend((*rehearsal.FOLDERS, micropip.FOLDER))
-    sys.path_importer_cache.clear()
-    gc.collect()
-    gc.freeze()
-
-
-def _leave_out() -> None:
-    """Takes away what leads to JavaScript, and what only pretends to work. None of it is a wall."""
-    sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, JsFinder)]
-    for name in [name for name in sys.modules if name.split(".")[0] in ("js", "pyodide_js")]:
-        del sys.modules[name]
-    del os.system
+_connected = SimpleNamespace()
+"""Has the `host`, once there is one."""
 
 
 def resume(host: HostFunctions) -> None:
     """Connects the session to its host. Once, in every sandbox."""
-    global _host
-    _host = host
+    _connected.host = host
     connect(_port, host)
 
     def sleep(seconds: float, /) -> None:
@@ -58,14 +36,17 @@ def resume(host: HostFunctions) -> None:
         if host.sleep(_duration(seconds)) < 0:
             interrupt()
 
-    def select_nothing(reads: object, writes: object, others: object, timeout: float | None = None):
+    def select_nothing(
+        reads: Sized, writes: Sized, others: Sized, timeout: float | None = None, /
+    ) -> tuple[list[object], list[object], list[object]]:
         """There are no sockets and no pipes to wait for; time passes all the same."""
-        if any(map(len, (reads, writes, others))):
+        if any((len(reads), len(writes), len(others))):
             raise OSError(ENOTSUP, "there is nothing to wait for but time")
         sleep(math.inf if timeout is None else timeout)
         return [], [], []
 
-    time.sleep, select.select = sleep, select_nothing
+    time.sleep = sleep  # type: ignore[assignment]
+    select.select = select_nothing  # type: ignore[assignment]
     for name in os.environ.keys() - {"HOME"}:
         del os.environ[name]
 
@@ -84,4 +65,27 @@ def forget() -> None:
 
 def run() -> None:
     """Does one run: the host has the source, and takes the outcome."""
-    finish(_host, _guest.run(*assignment(_host)))
+    finish(_connected.host, _guest.run(*assignment(_connected.host)))
+
+
+def _leave_out() -> None:
+    """Takes away what leads to JavaScript, and what only pretends to work. None of it is a wall."""
+    sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, JsFinder)]
+    for name in [name for name in sys.modules if name.split(".")[0] in ("js", "pyodide_js")]:
+        del sys.modules[name]
+    del os.system
+
+
+rehearsal.import_common_modules()
+_leave_out()
+rehearsal.use(_port, rehearsal.RehearsalHost())
+_guest = Guest(_port)
+_guest.install()
+_guest.install_network()
+micropip.install()
+rehearsal.rehearse(_guest)
+# Last: that a folder is missing would be remembered in the snapshot, and believed ever after.
+sys.path.extend((*rehearsal.FOLDERS, micropip.FOLDER))
+sys.path_importer_cache.clear()
+gc.collect()
+gc.freeze()

@@ -17,7 +17,7 @@ use crate::serving::{Serving, Verdict};
 /// What JavaScript may hold besides the memory of Python: the loader, proxies, file tables.
 const HEAP: usize = 192 << 20;
 /// What array buffers hold together. The memory of WebAssembly is not among them.
-const BUFFERS: usize = 64 << 20;
+const BUFFERS: usize = 128 << 20;
 /// What the heap gets more when it is full, so that it can be ended in order.
 const HEAP_RESERVE: usize = 2 << 30;
 

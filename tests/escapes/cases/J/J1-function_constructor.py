@@ -4,7 +4,7 @@
 import pcm_pyodide.session as session
 from pyodide.ffi import JsException
 
-host = session._host
+host = session._connected.host
 made = 0
 for function in (host.call, host.constructor, host.call.bind):
     for source in ("return this", "return globalThis", "return import('node:fs')", "while (1) {}"):

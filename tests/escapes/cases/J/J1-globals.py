@@ -3,7 +3,7 @@
 # expect = "value:[]"
 import pcm_pyodide.session as session
 
-host = session._host
+host = session._connected.host
 Object = host.constructor
 found = []
 for thing in (host, host.call, Object, Object.prototype, Object.constructor):

@@ -4,7 +4,7 @@
 # session = ["kept", "reset"]
 import pcm_pyodide.session as session
 
-prototype = session._host.call.constructor.prototype
+prototype = session._connected.host.call.constructor.prototype
 for name in ("call", "apply", "bind"):
-    setattr(prototype, name, session._host.end)
+    setattr(prototype, name, session._connected.host.end)
 tools.echo(text="x")

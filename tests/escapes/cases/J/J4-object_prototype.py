@@ -3,7 +3,7 @@
 # expect = "value:[5, \"x\\n\"]"
 import pcm_pyodide.session as session
 
-prototype = session._host.constructor.prototype
+prototype = session._connected.host.constructor.prototype
 for name in ("ok", "value", "types", "length", "then", "at", "get", "set"):
     try:
         setattr(prototype, name, 13)

@@ -4,7 +4,7 @@
 # session = ["kept", "reset"]
 import pcm_pyodide.session as session
 
-host = session._host
+host = session._connected.host
 for name in ("begin", "call", "submit", "poll", "take", "emit", "sleep", "end"):
     setattr(host, name, print)
 tools.echo(text="x")

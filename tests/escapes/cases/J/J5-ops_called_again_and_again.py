@@ -6,4 +6,4 @@
 import pcm_pyodide.session as session
 
 while True:
-    session._host.sleep(0)
+    session._connected.host.sleep(0)

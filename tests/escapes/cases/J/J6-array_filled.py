@@ -6,5 +6,5 @@
 # host_mib = 4096
 import pcm_pyodide.session as session
 
-Array = session._host.constructor.getOwnPropertyNames(session._host).constructor
+Array = session._connected.host.constructor.getOwnPropertyNames(session._connected.host).constructor
 Array.new(2**32 - 1).fill(0)

@@ -6,7 +6,7 @@
 # host_mib = 4096
 import pcm_pyodide.session as session
 
-Array = session._host.constructor.getOwnPropertyNames(session._host).constructor
+Array = session._connected.host.constructor.getOwnPropertyNames(session._connected.host).constructor
 hoard = []
 while True:
     hoard.append(Array.new(10_000_000).fill(1))

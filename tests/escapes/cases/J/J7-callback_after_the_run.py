@@ -5,4 +5,4 @@
 import pcm_pyodide.session as session
 from pyodide.ffi import create_proxy
 
-session._host.constructor.prototype.later = create_proxy(lambda *_: tools.echo(text="late"))
+session._connected.host.constructor.prototype.later = create_proxy(lambda *_: tools.echo(text="late"))

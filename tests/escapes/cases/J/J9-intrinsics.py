@@ -7,7 +7,7 @@ from pyodide.ffi import JsException
 found = 0
 for source in ("%DebugPrint(1)", "%GetOptimizationStatus(f)", "gc()", "debugger"):
     try:
-        session._host.call.constructor(source)
+        session._connected.host.call.constructor(source)
         found += 1
     except JsException:
         pass

@@ -5,7 +5,7 @@ import pcm_pyodide.session as session
 from pyodide.ffi import JsException
 
 told = []
-for work in (lambda: session._host.call("x", "y"), lambda: session._host.call.constructor("x")):
+for work in (lambda: session._connected.host.call("x", "y"), lambda: session._connected.host.call.constructor("x")):
     try:
         work()
     except JsException as error:
