@@ -5,6 +5,7 @@ Importing it makes everything that can be made without a host.
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import math
 import os
@@ -70,6 +71,7 @@ def run() -> None:
 
 def _leave_out() -> None:
     """Takes away what leads to JavaScript, and what only pretends to work. None of it is a wall."""
+    asyncio.run = asyncio.runners.run  # Pyodide's needs a loop of the browser
     sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, JsFinder)]
     for name in [name for name in sys.modules if name.split(".")[0] in ("js", "pyodide_js")]:
         del sys.modules[name]

@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use deno_core::{Extension, OpState, op2};
-use pcm_runtime_guest::{Active, CallsError, Control, Refused, Step, Stop};
+use pcm_runtime_guest::{CallsError, Control, Refused, Run, Step, Stop};
 
 use crate::files;
 use crate::serving::{Serving, Verdict};
@@ -61,7 +61,7 @@ deno_core::extension!(
 /// When the isolate began; its clock counts from there.
 pub(crate) struct Began(pub(crate) Instant);
 
-/// What Emscripten said last, for an interpreter that does not start.
+/// The last line that Emscripten said, or Python outside of runs, for an interpreter that does not start.
 #[derive(Default)]
 pub(crate) struct Log(pub(crate) String);
 
@@ -162,20 +162,18 @@ fn op_pcm_emit(
     length: u32,
 ) -> i32 {
     let serving = state.borrow_mut::<Serving>();
-    let emitted = emit(serving, memory, channel, at, length);
-    serving.checked(emitted)
+    let emitted = slice(memory, at, length).and_then(|data| match serving.active() {
+        Ok(active) => emit(&active.run, channel, data).map(|refused| (refused, None)),
+        Err(_) => Ok((0, Some(String::from_utf8_lossy(data)))), // before and after runs
+    });
+    let (refused, said) = serving.checked(emitted);
+    if let Some(line) = said {
+        state.borrow_mut::<Log>().say(&line);
+    }
+    refused
 }
 
-fn emit(
-    serving: &mut Serving,
-    memory: &[u8],
-    channel: i32,
-    at: u32,
-    length: u32,
-) -> Result<i32, Verdict> {
-    let data = slice(memory, at, length)?;
-    // Before and after runs there is nobody to hear it.
-    let Ok(Active { run, .. }) = serving.active() else { return Ok(0) };
+fn emit(run: &Run, channel: i32, data: &[u8]) -> Result<i32, Verdict> {
     let refused = run.emit(channel, data).is_err();
     if refused && run.is_flooding() {
         return Err(Verdict::Stop(Stop::Output));
@@ -248,9 +246,16 @@ fn op_pcm_encode(#[string] text: String) -> Vec<u8> {
 /// Keeps what Emscripten says.
 #[op2(fast)]
 fn op_pcm_log(state: &mut OpState, #[string] line: &str) {
-    let log = &mut state.borrow_mut::<Log>().0;
-    log.clear();
-    log.extend(line.chars().take(LOGGED));
+    state.borrow_mut::<Log>().say(line);
+}
+
+impl Log {
+    fn say(&mut self, text: &str) {
+        if let Some(line) = text.lines().rfind(|line| !line.is_empty()) {
+            self.0.clear();
+            self.0.extend(line.chars().take(LOGGED));
+        }
+    }
 }
 
 /// What `work` gives; None when the guest has to be interrupted before that.
