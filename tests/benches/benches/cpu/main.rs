@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Parser;
-use pcm_benches::{is_wanted, machine, median_and_most};
+use pcm_benches::{machine, median_and_most};
 use serde_json::{Value, json};
 
 use crate::native::Native;
@@ -59,10 +59,10 @@ trait Column {
 }
 
 fn main() -> Result<()> {
-    if !is_wanted("cpu") {
+    let options = Options::parse();
+    if !options.name.as_ref().is_none_or(|part| "cpu".contains(part)) {
         return Ok(());
     }
-    let options = Options::parse();
     let native = Native::find(&options.python)?;
     println!("{}\nPython {} and {}\n", machine(), native.version, wall::version()?);
     let mut columns: Vec<Box<dyn Column>> =

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
-use pcm_benches::{is_wanted, machine};
+use pcm_benches::machine;
 use pcm_runtime_deno::DenoEngine;
 use serde_json::{Value, json};
 
@@ -61,10 +61,10 @@ struct Memory {
 }
 
 fn main() -> Result<()> {
-    if !is_wanted("deno") {
+    let options = Options::parse();
+    if !options.name.as_ref().is_none_or(|part| "deno".contains(part)) {
         return Ok(());
     }
-    let options = Options::parse();
     let info = DenoEngine::info();
     println!("{}", machine());
     println!("the wall: Pyodide {} on V8 {}", info.pyodide, info.v8);

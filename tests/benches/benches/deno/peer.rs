@@ -39,6 +39,8 @@ impl Peer {
         let folder = env::var_os(FOLDER).map(PathBuf::from).with_context(|| {
             format!("{FOLDER} does not name its folder; `./x bench deno` installs it")
         })?;
+        // Deno compares the paths that it grants as they really are.
+        let folder = folder.canonicalize().with_context(|| folder.display().to_string())?;
         let place = |file: &str| {
             let place = folder.join(file);
             ensure!(place.is_file(), "{FOLDER} names a folder without {file}");
