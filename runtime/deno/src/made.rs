@@ -212,6 +212,7 @@ impl Made {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use std::os::unix::fs::FileExt as _;
     use std::sync::atomic::{AtomicU32, Ordering::Relaxed};

@@ -270,7 +270,6 @@ impl fmt::Debug for DenoSandbox {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn startup(error: impl fmt::Display) -> ExecutorError {
     ExecutorError::Startup { backend: BACKEND, reason: error.to_string() }
 }

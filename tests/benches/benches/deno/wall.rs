@@ -86,7 +86,7 @@ impl Wall {
 
     /// Runs in a session that has run before.
     pub(crate) fn runs(&self, runs: usize) -> Result<Times> {
-        self.in_session(runs, async |sandbox| {
+        self.in_session(runs, &async |sandbox: &DenoSandbox| {
             let begin = Instant::now();
             run(sandbox, "1 + 1").await?;
             Ok(begin.elapsed())
@@ -96,14 +96,15 @@ impl Wall {
     /// Tool calls; each time is that of one call among many.
     pub(crate) fn calls(&self, call: &str, rounds: usize) -> Result<Times> {
         let code = calls_of(call);
-        self.in_session(rounds, async |sandbox| time_of(&run(sandbox, &code).await?))
+        let measure = async |sandbox: &DenoSandbox| time_of(&run(sandbox, &code).await?);
+        self.in_session(rounds, &measure)
     }
 
     /// Does it again and again in one session, and does not count the first time.
     fn in_session(
         &self,
         rounds: usize,
-        measure: impl AsyncFn(&DenoSandbox) -> Result<Duration>,
+        measure: &impl AsyncFn(&DenoSandbox) -> Result<Duration>,
     ) -> Result<Times> {
         self.engine.set_spares(0);
         self.runtime.block_on(async {
@@ -154,7 +155,7 @@ async fn run(sandbox: &DenoSandbox, code: &str) -> Result<Value> {
 /// Waits for the spares. They are made in tasks of this runtime, which has no other tasks while no
 /// code runs.
 async fn nothing_under_way() -> Result<()> {
-    const PATIENCE: Duration = Duration::from_secs(60);
+    const PATIENCE: Duration = Duration::from_mins(1);
     const LOOK: Duration = Duration::from_millis(2);
     let wait = async {
         while Handle::current().metrics().num_alive_tasks() > 0 {
