@@ -51,3 +51,12 @@ fn deps() -> TestResult {
     assert!(printed.contains("RuntimeDepsDisabledError"), "{printed}");
     Ok(())
 }
+
+#[test]
+fn deno_sandbox() -> TestResult {
+    let printed = example("deno_sandbox")?;
+    assert!(printed.contains("deno_executable is not needed"), "{printed}");
+    assert!(printed.contains("deno-sandbox says [\"emscripten\",42]"), "{printed}");
+    assert!(printed.contains("Some(Crashed), session Reset"), "{printed}");
+    Ok(())
+}

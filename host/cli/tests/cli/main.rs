@@ -12,6 +12,7 @@ mod image;
 mod images;
 mod packages;
 mod policy;
+mod pyodide;
 mod redis;
 mod sources;
 mod states;
