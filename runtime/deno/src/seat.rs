@@ -120,10 +120,10 @@ impl Seat {
             () = self.watch.look_after(&control, counts_time) => None,
             stop = control.killed() => {
                 self.watch.isolate.terminate_execution();
-                match tokio::time::timeout(PATIENCE, &mut waiting).await {
-                    Ok(ended) => ended.ok(),
-                    Err(_) => Some(Ended { ending: Ending::Stopped(stop), memory_bytes: 0 }),
-                }
+                let ended = tokio::time::timeout(PATIENCE, &mut waiting).await;
+                let ended = ended.unwrap_or(Ok(Ended { ending: Ending::Stopped(stop), memory_bytes: 0 }));
+                // To the thread it looks as if something else had stopped it.
+                ended.ok().map(|ended| ended.stopped_by(stop))
             }
         };
         std::mem::forget(unless_done);
@@ -142,6 +142,15 @@ impl Left {
     /// Waits until everything was given back; not for a thread that cannot end.
     pub(crate) async fn gone(self) {
         let _ = tokio::time::timeout(PATIENCE, self.0).await;
+    }
+}
+
+impl Ended {
+    fn stopped_by(self, stop: Stop) -> Self {
+        match self.ending {
+            Ending::Crashed(_) => Self { ending: Ending::Stopped(stop), ..self },
+            _ => self,
+        }
     }
 }
 
