@@ -81,8 +81,8 @@ function fillTable(exports, signal, known) {
     const missing = known.at + count - table.length;
     if (missing > 0) table.grow(missing);
     const originals = known.functions.map((at) => table.get(at));
-    const module = new WebAssembly.Module(checkedFunctions(count, signal));
-    const made = new WebAssembly.Instance(module, { e: { memory, check }, f: { ...originals } });
+    const module = new Module(checkedFunctions(count, signal));
+    const made = new Instance(module, { e: { memory, check }, f: { ...originals } });
     for (let index = 0; index < count; index += 1) {
         table.set(known.at + index, made.exports[String(index)]);
     }

@@ -31,7 +31,6 @@ const SENTINEL = [
  */
 function makeLoader(ops, pyodide) {
     "use strict";
-    const { Instance, Module: WasmModule } = WebAssembly;
     const Bytes = Uint8Array;
     const shims = makeShims(ops);
     const files = makeFiles(ops);
@@ -58,7 +57,7 @@ function makeLoader(ops, pyodide) {
             },
             runtimeEnv: { IN_SHELL: true },
         };
-        const sentinel = new Instance(new WasmModule(Bytes.from(SENTINEL))).exports;
+        const sentinel = new Instance(new Module(Bytes.from(SENTINEL))).exports;
         const settings = {
             API: api,
             noInitialRun: bytes > 0,
@@ -79,6 +78,8 @@ function makeLoader(ops, pyodide) {
                 };
                 const instance = new Instance(wasm, imports);
                 ({ exports } = instance);
+                const { memory } = exports;
+                Object.defineProperty(memory, "grow", { value: grow.bind(memory) });
                 done(instance, wasm);
                 return {};
             },

@@ -66,6 +66,7 @@ function makeShims(ops) {
         setTimeout: () => 0,
         clearTimeout() {},
         fetch: undefined,
+        WebAssembly: makeWasm(),
     };
     return Object.freeze(shims);
 }

@@ -10,8 +10,8 @@ const LEVEL: i32 = 19;
 /// Modules of the guest, by the folder that has them.
 const PACKAGES: [(&str, &str); 2] =
     [("pcm_guest", "../guest/pcm_guest"), ("pcm_pyodide", "pcm_pyodide")];
-const SCRIPTS: [&str; 6] =
-    ["shims.js", "tree.js", "streams.js", "files.js", "iterators.js", "loader.js"];
+const SCRIPTS: [&str; 7] =
+    ["wasm.js", "shims.js", "tree.js", "streams.js", "files.js", "iterators.js", "loader.js"];
 
 fn main() {
     if let Err(error) = pack() {
@@ -33,13 +33,13 @@ fn pack() -> io::Result<()> {
     let script = out.join("pyodide.js");
     fs::write(&script, wrapped(&fs::read_to_string(pyodide.join("pyodide.asm.mjs"))?)?)?;
     compress(&script, &out.join("pyodide.js.zst"))?;
-    let mut loader = String::new();
+    let mut loader = "(() => {\n".to_owned();
     for name in SCRIPTS {
         let path = js.join("src").join(name);
         println!("cargo:rerun-if-changed={}", path.display());
         loader.push_str(&fs::read_to_string(path)?);
     }
-    loader.push_str("makeLoader;\n");
+    loader.push_str("return makeLoader;\n})();\n");
     fs::write(out.join("loader.js"), loader)?;
     fs::write(out.join("packages.bin"), packages(&source)?)
 }
@@ -79,7 +79,7 @@ fn value(json: &str, name: &str) -> io::Result<String> {
 /// that it does not find among them it would look for in the real global object: there is nothing.
 fn wrapped(module: &str) -> io::Result<String> {
     const PARAMETERS: &str = "{ console, crypto, performance, TextDecoder, TextEncoder, \
-                              WorkerGlobalScope, setTimeout, clearTimeout, fetch }";
+                              WorkerGlobalScope, WebAssembly, setTimeout, clearTimeout, fetch }";
     let mut text = module.to_owned();
     for (old, new) in [
         ("export default _createPyodideModule", "return _createPyodideModule"),

@@ -12,7 +12,7 @@ use crate::assets;
 use crate::error::DenoError;
 use crate::interpreter::{Interpreter, Module, Parts, Stdlib};
 use crate::made::{self, Made};
-use crate::seat::{self, Seat};
+use crate::seat::{self, LeftBehind, Seat};
 
 /// The smallest bound that modules are compiled with: few bounds, few modules.
 const SMALLEST_BOUND: u64 = 256 << 20;
@@ -27,6 +27,7 @@ struct Shared {
     made: OnceCell<Arc<Made>>,
     modules: Mutex<BTreeMap<u64, Arc<OnceLock<CompiledWasmModule>>>>,
     spares: Mutex<Spares>,
+    left_behind: Arc<LeftBehind>,
 }
 
 #[derive(Default)]
@@ -43,6 +44,7 @@ pub(crate) struct Recipe {
     made: Arc<Made>,
     bound: u64,
     module: Arc<OnceLock<CompiledWasmModule>>,
+    pub(crate) left_behind: Arc<LeftBehind>,
 }
 
 /// What an engine is, for people.
@@ -69,6 +71,7 @@ impl DenoEngine {
             made: OnceCell::new(),
             modules: Mutex::default(),
             spares: Mutex::new(spares),
+            left_behind: Arc::default(),
         }))
     }
 
@@ -107,6 +110,9 @@ impl DenoEngine {
 
     /// A Python that nobody has used, whose memory is bounded.
     pub(crate) async fn seat(&self, memory_bytes: u64) -> Result<Seat, DenoError> {
+        if self.0.left_behind.count() >= LeftBehind::MOST {
+            return Err(DenoError::LeftBehind(LeftBehind::MOST));
+        }
         let bound = memory_bytes.max(SMALLEST_BOUND).checked_next_power_of_two();
         let bound = bound.unwrap_or(u64::MAX);
         let spare = {
@@ -126,16 +132,18 @@ impl DenoEngine {
     fn replenish(&self, bound: u64) {
         let mut spares = self.0.spares();
         spares.waiting.retain(|(of, _)| *of == bound); // sessions are mostly alike
-        while spares.waiting.len() + spares.coming < spares.wanted {
-            spares.coming += 1;
-            let engine = self.clone();
+        let missing = spares.wanted.saturating_sub(spares.waiting.len() + spares.coming);
+        let coming: Vec<Coming> =
+            (0..missing).map(|_| Coming::begin(self.clone(), &mut spares)).collect();
+        drop(spares); // a runtime that ends drops the task, which needs it
+        for coming in coming {
             tokio::spawn(async move {
+                let engine = &coming.0;
                 let made = match engine.recipe(bound).await {
                     Ok(recipe) => Seat::make(recipe).await,
                     Err(error) => Err(error),
                 };
                 let mut spares = engine.0.spares();
-                spares.coming -= 1;
                 // One that could not be made is made again for whoever needs it, and fails there.
                 if let Ok(seat) = made
                     && spares.waiting.len() < spares.wanted
@@ -149,7 +157,7 @@ impl DenoEngine {
     async fn recipe(&self, bound: u64) -> Result<Recipe, DenoError> {
         let made = Arc::clone(self.made(|_| {}).await?);
         let module = Arc::clone(self.0.modules().entry(bound).or_default());
-        Ok(Recipe { made, bound, module })
+        Ok(Recipe { made, bound, module, left_behind: Arc::clone(&self.0.left_behind) })
     }
 
     async fn made(
@@ -172,6 +180,22 @@ impl DenoEngine {
             made.map_err(|_| DenoError::Start("its thread ended".to_owned()))?.map(Arc::new)
         };
         self.0.made.get_or_try_init(make).await
+    }
+}
+
+/// A spare that is being made, as long as there is a runtime to make it.
+struct Coming(DenoEngine);
+
+impl Coming {
+    fn begin(engine: DenoEngine, spares: &mut Spares) -> Self {
+        spares.coming += 1;
+        Self(engine)
+    }
+}
+
+impl Drop for Coming {
+    fn drop(&mut self) {
+        self.0.0.spares().coming -= 1;
     }
 }
 

@@ -15,6 +15,9 @@ pub enum DenoError {
     /// The system gave no memory.
     #[error("no memory for the sandbox: {0}")]
     Memory(io::Error),
+    /// Earlier runs are in operations of V8 that nothing stops.
+    #[error("{0} earlier runs cannot be stopped; wait for one of them, or start a new process")]
+    LeftBehind(usize),
     /// The system gave no thread.
     #[error("no thread for the isolate: {0}")]
     Thread(io::Error),

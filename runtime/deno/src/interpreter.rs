@@ -318,11 +318,6 @@ fn load(scope: &mut Scope<'_, '_>, parts: &Parts<'_>) -> Option<Loaded> {
         let core = get(scope, deno, "core")?;
         get(scope, core, "ops")?
     };
-    // What `deno_core` makes; the loader has the ops, and nobody needs the rest.
-    for name in ["Deno", "__bootstrap", "queueMicrotask"] {
-        let name = v8::String::new(scope, name)?;
-        global.delete(scope, name.into())?;
-    }
     let loader = script(scope, assets::LOADER.as_bytes(), c"loader.js".to_bytes(), None)?;
     let make = v8::Local::<v8::Function>::try_from(evaluate(scope, loader)?).ok()?;
     let source = script(scope, parts.script, c"pyodide.js".to_bytes(), parts.code_cache)?;
@@ -330,6 +325,11 @@ fn load(scope: &mut Scope<'_, '_>, parts: &Parts<'_>) -> Option<Loaded> {
     let nothing = v8::undefined(scope).into();
     let loader = make.call(scope, nothing, &[ops.into(), pyodide])?;
     let loader = v8::Local::<v8::Object>::try_from(loader).ok()?;
+    // The loader has what it needs of them; nobody else gets any.
+    for name in ["Deno", "__bootstrap", "queueMicrotask", "WebAssembly", "SharedArrayBuffer"] {
+        let name = v8::String::new(scope, name)?;
+        global.delete(scope, name.into())?;
+    }
     let module = match parts.module {
         Module::Bytes(bytes) => v8::WasmModuleObject::compile(scope, bytes)?,
         Module::Compiled(module) => v8::WasmModuleObject::from_compiled_module(scope, module)?,

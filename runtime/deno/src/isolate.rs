@@ -37,6 +37,7 @@ pub(crate) fn make() -> JsRuntime {
     let handle = isolate.thread_safe_handle();
     isolate.set_oom_error_handler(out_of_memory);
     isolate.add_near_heap_limit_callback(near_heap_limit, std::ptr::null_mut());
+    isolate.set_prepare_stack_trace_callback(no_stack_trace);
     isolate.set_microtasks_policy(v8::MicrotasksPolicy::Explicit);
     let state = runtime.op_state();
     let mut state = state.borrow_mut();
@@ -46,6 +47,17 @@ pub(crate) fn make() -> JsRuntime {
     state.put(SharedFiles::default());
     drop(state);
     runtime
+}
+
+/// What errors tell of the way to them: nothing. The callback of `deno_core` calls code of the guest,
+/// and panics over what that gives; and `Error.prepareStackTrace`, which this is in place of, would
+/// hand out the objects that functions were called on.
+fn no_stack_trace<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    _error: v8::Local<'s, v8::Value>,
+    _sites: v8::Local<'s, v8::Array>,
+) -> v8::Local<'s, v8::Value> {
+    v8::String::empty(scope).into()
 }
 
 /// JavaScript used up its heap: it ends, and gets room to end in.

@@ -176,8 +176,8 @@ fn keep(folder: &Path, fresh: &Fresh) -> io::Result<()> {
     private_folder(aside.path())?;
     if fs::rename(aside.path(), folder).is_ok() {
         let _ = aside.keep(); // it has another name now
-    } else {
-        // What is there may be damaged, or is somebody else's of just now.
+    } else if open(folder, &[]).is_none() {
+        // Not somebody else's of just now, but damaged.
         drop(fs::remove_dir_all(folder));
         fs::rename(aside.path(), folder)?;
         let _ = aside.keep();

@@ -133,6 +133,9 @@ impl DenoSandbox {
             Some(live) => live,
             None => self.fresh().await?,
         };
+        if self.is_closed() {
+            return Err(ExecutorError::Closed); // while an interpreter was made
+        }
         let before = files.snapshot();
         let control = Arc::new(Control::new(&limits));
         let run = Arc::new(Run::new(limits, Arc::clone(&session.port), request.events));

@@ -5,7 +5,7 @@
 
 use std::cell::RefCell;
 use std::ffi::c_void;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
@@ -36,6 +36,8 @@ const PATIENCE: Duration = Duration::from_millis(250);
 pub(crate) struct Seat {
     tasks: mpsc::Sender<Task>,
     watch: Arc<Watch>,
+    /// Whatever still runs when the seat is given up is ended.
+    _ends: EndOnDrop,
     /// Whether other sessions begin in the state that it is in.
     fresh: bool,
     /// Told when the thread has given back everything.
@@ -72,6 +74,12 @@ pub(crate) struct Ended {
 /// How others reach the isolate while it runs.
 struct Watch {
     isolate: IsolateHandle,
+    /// Whether it was ended: then it is never used again.
+    ended: AtomicBool,
+    /// The clock of the thread's processor time.
+    clock: libc::clockid_t,
+    left_behind: Arc<LeftBehind>,
+    is_left_behind: AtomicBool,
     /// Whether the isolate was asked to look at its limits and has not yet.
     asked: AtomicBool,
 }
@@ -108,6 +116,7 @@ impl Seat {
         frame.push(b'\n');
         frame.extend_from_slice(&job.source);
         let counts_time = limits.cpu.is_some();
+        let cpu_limit = limits.cpu;
         let control = Arc::clone(&job.control);
         let (ended, mut waiting) = oneshot::channel();
         if self.tasks.send(Task { job, frame, runtime: Handle::current(), ended }).is_err() {
@@ -118,13 +127,8 @@ impl Seat {
             biased;
             ended = &mut waiting => ended.ok(),
             () = self.watch.look_after(&control, counts_time) => None,
-            stop = control.killed() => {
-                self.watch.isolate.terminate_execution();
-                let ended = tokio::time::timeout(PATIENCE, &mut waiting).await;
-                let ended = ended.unwrap_or(Ok(Ended { ending: Ending::Stopped(stop), memory_bytes: 0 }));
-                // To the thread it looks as if something else had stopped it.
-                ended.ok().map(|ended| ended.stopped_by(stop))
-            }
+            stop = control.killed() => self.watch.stop(stop, &mut waiting).await,
+            () = self.watch.over(cpu_limit) => self.watch.stop(Stop::Cpu, &mut waiting).await,
         };
         std::mem::forget(unless_done);
         let ended = ended.unwrap_or_else(gone);
@@ -169,11 +173,74 @@ struct StopOnDrop<'a> {
 impl Drop for StopOnDrop<'_> {
     fn drop(&mut self) {
         self.control.cancel();
-        self.watch.isolate.terminate_execution();
+        self.watch.end();
+    }
+}
+
+/// Ends whatever the isolate still does.
+struct EndOnDrop(Arc<Watch>);
+
+impl Drop for EndOnDrop {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+/// How many threads do what nobody can stop.
+#[derive(Debug, Default)]
+pub(crate) struct LeftBehind(AtomicUsize);
+
+impl LeftBehind {
+    /// As many as there may be before no further interpreters are made.
+    pub(crate) const MOST: usize = 8;
+
+    pub(crate) fn count(&self) -> usize {
+        self.0.load(Ordering::Acquire)
     }
 }
 
 impl Watch {
+    /// Ends what runs, and the use of the isolate.
+    fn end(&self) {
+        self.ended.store(true, Ordering::Release);
+        self.isolate.terminate_execution();
+    }
+
+    /// Ends a run, and gives up a thread that does not end with it.
+    async fn stop(&self, stop: Stop, waiting: &mut oneshot::Receiver<Ended>) -> Option<Ended> {
+        self.end();
+        match tokio::time::timeout(PATIENCE, waiting).await {
+            // To the thread it looks as if something else had stopped it.
+            Ok(ended) => ended.ok().map(|ended| ended.stopped_by(stop)),
+            Err(_) => {
+                self.left_behind.0.fetch_add(1, Ordering::AcqRel);
+                self.is_left_behind.store(true, Ordering::Release);
+                Some(Ended { ending: Ending::Stopped(stop), memory_bytes: 0 })
+            }
+        }
+    }
+
+    /// Waits until the thread has used that much processor time and a grace; for ever without a
+    /// limit. What looks at its limits by itself has ended before.
+    async fn over(&self, limit: Option<Duration>) {
+        const GRACE: Duration = Duration::from_millis(500);
+        let most = limit.zip(self.cpu()).map(|(limit, begun)| begun + limit + GRACE);
+        let Some(most) = most else { return std::future::pending().await };
+        while self.cpu().is_some_and(|used| used < most) {
+            sleep(LOOK).await;
+        }
+    }
+
+    /// The processor time of the thread; None when it has ended.
+    fn cpu(&self) -> Option<Duration> {
+        let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: the place is valid. The clock of a thread that has ended is an error.
+        let told = unsafe { libc::clock_gettime(self.clock, &raw mut time) };
+        let seconds = u64::try_from(time.tv_sec).ok()?;
+        let nanoseconds = u32::try_from(time.tv_nsec).ok()?;
+        (told == 0).then(|| Duration::new(seconds, nanoseconds))
+    }
+
     /// Makes the isolate look at its limits again and again, from the moment on at which it matters.
     async fn look_after(&self, control: &Control, counts_time: bool) {
         if !counts_time {
@@ -191,7 +258,7 @@ impl Watch {
 /// Called by V8 on the isolate's thread, in the middle of whatever runs.
 unsafe extern "C" fn look(_isolate: UnsafeRawIsolatePtr, _data: *mut c_void) {
     WATCHED.with_borrow_mut(|watched| {
-        let Some(watched) = watched else { return };
+        let Some(watched) = watched else { return }; // `work` forgets what was asked before it
         watched.watch.asked.store(false, Ordering::Release);
         match watched.control.step() {
             Step::GoOn => {}
@@ -216,7 +283,7 @@ pub(crate) fn condemn(verdict: Verdict) {
 impl Watched {
     fn condemn(&mut self, verdict: Verdict) {
         self.verdict.get_or_insert(verdict);
-        self.watch.isolate.terminate_execution();
+        self.watch.end();
     }
 }
 
@@ -243,7 +310,14 @@ fn live(recipe: &Recipe, ready: oneshot::Sender<Result<Seat, DenoError>>) {
     };
     let made = made.and_then(|mut interpreter| {
         let isolate = interpreter.runtime().v8_isolate().thread_safe_handle();
-        let watch = Arc::new(Watch { isolate, asked: AtomicBool::new(false) });
+        let watch = Arc::new(Watch {
+            isolate,
+            ended: AtomicBool::new(false),
+            clock: own_clock().map_err(DenoError::Thread)?,
+            left_behind: Arc::clone(&recipe.left_behind),
+            is_left_behind: AtomicBool::new(false),
+            asked: AtomicBool::new(false),
+        });
         warm(&mut interpreter, &watch, runtime.handle())?;
         Ok((interpreter, watch))
     });
@@ -253,23 +327,38 @@ fn live(recipe: &Recipe, ready: oneshot::Sender<Result<Seat, DenoError>>) {
     };
     let (tasks, given) = mpsc::channel();
     let (leaves, left) = oneshot::channel();
-    let seat = Seat { tasks, watch: Arc::clone(&watch), fresh: true, left: Left(left) };
+    let (ends, left) = (EndOnDrop(Arc::clone(&watch)), Left(left));
+    let seat = Seat { tasks, watch: Arc::clone(&watch), _ends: ends, fresh: true, left };
     if ready.send(Ok(seat)).is_ok() {
         while let Ok(task) = given.recv() {
+            if task.ended.is_closed() {
+                break; // nobody waits for it any more
+            }
             let (ended, goes_on) =
                 work(&mut interpreter, &watch, task.job, task.frame, task.runtime);
             let wanted = task.ended.send(ended).is_ok();
             if !(wanted && goes_on) {
                 break;
             }
-            let _entered = runtime.enter();
-            interpreter.settle();
         }
     }
     let _entered = runtime.enter();
     drop(interpreter);
     give_back();
+    if watch.is_left_behind.load(Ordering::Acquire) {
+        watch.left_behind.0.fetch_sub(1, Ordering::AcqRel);
+    }
     drop(leaves);
+}
+
+/// The clock of this thread's processor time, for others to read.
+fn own_clock() -> std::io::Result<libc::clockid_t> {
+    let mut clock = 0;
+    // SAFETY: the thread is this one, and the place is valid.
+    match unsafe { libc::pthread_getcpuclockid(libc::pthread_self(), &raw mut clock) } {
+        0 => Ok(clock),
+        error => Err(std::io::Error::from_raw_os_error(error)),
+    }
 }
 
 /// Returns to the system what the allocator keeps of a thread's memory: megabytes for each isolate
@@ -313,6 +402,7 @@ fn work(
     let Some(memory) = interpreter.ready_memory() else { return (gone(), false) };
     let watched =
         Watched { control: Arc::clone(&control), memory, watch: Arc::clone(watch), verdict: None };
+    watch.asked.store(false, Ordering::Release);
     WATCHED.set(Some(watched));
     let most_memory = run.limits().memory_bytes;
     let current = Current {
@@ -328,13 +418,24 @@ fn work(
     };
     interpreter.runtime().op_state().borrow_mut().put(files);
     with_serving(interpreter, |serving| serving.start(current));
-    let ran = control.metered_here(|| interpreter.run());
+    // What JavaScript left to be done belongs to the run: its time, its calls, its files.
+    let ran = control.metered_here(|| {
+        let ran = interpreter.run();
+        interpreter.settle();
+        ran
+    });
+    interpreter.runtime().op_state().borrow_mut().try_take::<SharedFiles>();
     let seen = WATCHED.take().and_then(|watched| watched.verdict);
     let (outcome, verdict) = with_serving(interpreter, Serving::finish);
     let memory_bytes = interpreter.ready_memory().map_or(0, Memory::bytes) as u64;
     let ending = match (verdict.or(seen), ran, outcome) {
         (Some(Verdict::Stop(stop)), _, _) => Ending::Stopped(stop),
         (Some(verdict @ Verdict::Broken), _, _) => Ending::Crashed(verdict.to_string()),
+        _ if memory_bytes > most_memory => Ending::Stopped(Stop::Memory),
+        _ if watch.ended.load(Ordering::Acquire) => match control.told() {
+            Some(stop) => Ending::Stopped(stop),
+            None => Ending::Crashed("the isolate was ended".to_owned()),
+        },
         (None, Ok(()), Some(outcome)) => match control.told() {
             Some(stop) => Ending::Interrupted(stop, outcome),
             None => Ending::Outcome(outcome),
