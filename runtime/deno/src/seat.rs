@@ -209,15 +209,13 @@ impl Watch {
     /// Ends a run, and gives up a thread that does not end with it.
     async fn stop(&self, stop: Stop, waiting: &mut oneshot::Receiver<Ended>) -> Option<Ended> {
         self.end();
-        match tokio::time::timeout(PATIENCE, waiting).await {
+        if let Ok(ended) = tokio::time::timeout(PATIENCE, waiting).await {
             // To the thread it looks as if something else had stopped it.
-            Ok(ended) => ended.ok().map(|ended| ended.stopped_by(stop)),
-            Err(_) => {
-                self.left_behind.0.fetch_add(1, Ordering::AcqRel);
-                self.is_left_behind.store(true, Ordering::Release);
-                Some(Ended { ending: Ending::Stopped(stop), memory_bytes: 0 })
-            }
+            return ended.ok().map(|ended| ended.stopped_by(stop));
         }
+        self.left_behind.0.fetch_add(1, Ordering::AcqRel);
+        self.is_left_behind.store(true, Ordering::Release);
+        Some(Ended { ending: Ending::Stopped(stop), memory_bytes: 0 })
     }
 
     /// Waits until the thread has used that much processor time and a grace; for ever without a
