@@ -12,7 +12,8 @@ use crate::assets;
 use crate::error::DenoError;
 use crate::interpreter::{Interpreter, Module, Parts, Stdlib};
 use crate::made::{self, Made};
-use crate::seat::{self, LeftBehind, Seat};
+use crate::seat::{self, Seat};
+use crate::watch::LeftBehind;
 
 /// The smallest bound that modules are compiled with: few bounds, few modules.
 const SMALLEST_BOUND: u64 = 256 << 20;

@@ -11,8 +11,8 @@ use pcm_runtime_guest::Stop;
 use crate::files::SharedFiles;
 use crate::ops::{self, Began, Log};
 use crate::platform;
-use crate::seat;
 use crate::serving::{Serving, Verdict};
+use crate::watch;
 
 /// What JavaScript may hold besides the memory of Python: the loader, proxies, file tables.
 const HEAP: usize = 192 << 20;
@@ -62,7 +62,7 @@ fn no_stack_trace<'s>(
 
 /// JavaScript used up its heap: it ends, and gets room to end in.
 unsafe extern "C" fn near_heap_limit(_: *mut c_void, current: usize, _initial: usize) -> usize {
-    seat::condemn(Verdict::Stop(Stop::Memory));
+    watch::condemn(Verdict::Stop(Stop::Memory));
     current.saturating_add(HEAP_RESERVE)
 }
 

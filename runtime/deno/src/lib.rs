@@ -29,6 +29,7 @@ mod sandbox;
 mod seat;
 mod serving;
 mod wasm;
+mod watch;
 
 pub use engine::{DenoEngine, DenoInfo};
 pub use error::DenoError;

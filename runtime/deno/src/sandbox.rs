@@ -159,7 +159,10 @@ impl DenoSandbox {
                 session.live = Some(Live { seat, files });
             }
             Ok(seat) => session.left = Some(seat.leave()),
-            Err(left) => session.left = Some(left),
+            Err(left) => {
+                session.left = Some(left);
+                result.session = SessionState::Reset;
+            }
         }
         Ok(result)
     }

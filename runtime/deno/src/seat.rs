@@ -3,19 +3,14 @@
 //! An isolate lives and dies on its thread. One that had to be stopped is never used again: its
 //! thread ends, and the session gets another seat.
 
-use std::cell::RefCell;
-use std::ffi::c_void;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use deno_core::v8::{IsolateHandle, UnsafeRawIsolatePtr};
 use pcm_runtime_api::{Limits, NoHost};
-use pcm_runtime_guest::{Active, Control, Ending, Run, RunOptions, Step, Stop};
+use pcm_runtime_guest::{Active, Control, Ending, Run, RunOptions, Stop};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
-use tokio::time::sleep;
 
 use crate::engine::Recipe;
 use crate::error::DenoError;
@@ -25,12 +20,11 @@ use crate::memory::Memory;
 use crate::platform;
 use crate::serving::{Current, Serving, Verdict};
 use crate::wasm::WASM_PAGE;
+use crate::watch::{EndOnDrop, StopOnDrop, Watch};
 
-/// How often a run that has to stop, or whose processor time is bounded, is looked at.
-const LOOK: Duration = Duration::from_millis(10);
 /// How long a thread may take to end a run that was stopped. What cannot be stopped, as one long
 /// operation of V8 itself, is left behind.
-const PATIENCE: Duration = Duration::from_millis(250);
+pub(crate) const PATIENCE: Duration = Duration::from_millis(250);
 
 /// A Python that is ready, on its thread.
 pub(crate) struct Seat {
@@ -71,31 +65,6 @@ pub(crate) struct Ended {
     pub(crate) memory_bytes: u64,
 }
 
-/// How others reach the isolate while it runs.
-struct Watch {
-    isolate: IsolateHandle,
-    /// Whether it was ended: then it is never used again.
-    ended: AtomicBool,
-    /// The clock of the thread's processor time.
-    clock: libc::clockid_t,
-    left_behind: Arc<LeftBehind>,
-    is_left_behind: AtomicBool,
-    /// Whether the isolate was asked to look at its limits and has not yet.
-    asked: AtomicBool,
-}
-
-/// What the thread keeps for [`look`] while it runs.
-struct Watched {
-    control: Arc<Control>,
-    memory: *const Memory,
-    watch: Arc<Watch>,
-    verdict: Option<Verdict>,
-}
-
-thread_local! {
-    static WATCHED: RefCell<Option<Watched>> = const { RefCell::new(None) };
-}
-
 impl Seat {
     /// Makes one on a thread of its own.
     pub(crate) async fn make(recipe: Recipe) -> Result<Self, DenoError> {
@@ -132,7 +101,9 @@ impl Seat {
         };
         std::mem::forget(unless_done);
         let ended = ended.unwrap_or_else(gone);
-        let is_of_use = matches!(ended.ending, Ending::Outcome(_) | Ending::Interrupted(..));
+        // A run can come to its end while it is being stopped: its outcome holds, its isolate is gone.
+        let is_of_use = matches!(ended.ending, Ending::Outcome(_) | Ending::Interrupted(..))
+            && !self.watch.has_ended();
         (ended, if is_of_use { Ok(self) } else { Err(self.leave()) })
     }
 
@@ -150,7 +121,7 @@ impl Left {
 }
 
 impl Ended {
-    fn stopped_by(self, stop: Stop) -> Self {
+    pub(crate) fn stopped_by(self, stop: Stop) -> Self {
         match self.ending {
             Ending::Crashed(_) => Self { ending: Ending::Stopped(stop), ..self },
             _ => self,
@@ -162,127 +133,6 @@ impl Ended {
 fn gone() -> Ended {
     let ending = Ending::Crashed("the thread of the isolate ended".to_owned());
     Ended { ending, memory_bytes: 0 }
-}
-
-/// Ends a run that nobody waits for any more.
-struct StopOnDrop<'a> {
-    watch: &'a Watch,
-    control: &'a Control,
-}
-
-impl Drop for StopOnDrop<'_> {
-    fn drop(&mut self) {
-        self.control.cancel();
-        self.watch.end();
-    }
-}
-
-/// Ends whatever the isolate still does.
-struct EndOnDrop(Arc<Watch>);
-
-impl Drop for EndOnDrop {
-    fn drop(&mut self) {
-        self.0.end();
-    }
-}
-
-/// How many threads do what nobody can stop.
-#[derive(Debug, Default)]
-pub(crate) struct LeftBehind(AtomicUsize);
-
-impl LeftBehind {
-    /// As many as there may be before no further interpreters are made.
-    pub(crate) const MOST: usize = 8;
-
-    pub(crate) fn count(&self) -> usize {
-        self.0.load(Ordering::Acquire)
-    }
-}
-
-impl Watch {
-    /// Ends what runs, and the use of the isolate.
-    fn end(&self) {
-        self.ended.store(true, Ordering::Release);
-        self.isolate.terminate_execution();
-    }
-
-    /// Ends a run, and gives up a thread that does not end with it.
-    async fn stop(&self, stop: Stop, waiting: &mut oneshot::Receiver<Ended>) -> Option<Ended> {
-        self.end();
-        if let Ok(ended) = tokio::time::timeout(PATIENCE, waiting).await {
-            // To the thread it looks as if something else had stopped it.
-            return ended.ok().map(|ended| ended.stopped_by(stop));
-        }
-        self.left_behind.0.fetch_add(1, Ordering::AcqRel);
-        self.is_left_behind.store(true, Ordering::Release);
-        Some(Ended { ending: Ending::Stopped(stop), memory_bytes: 0 })
-    }
-
-    /// Waits until the thread has used that much processor time and a grace; for ever without a
-    /// limit. What looks at its limits by itself has ended before.
-    async fn over(&self, limit: Option<Duration>) {
-        const GRACE: Duration = Duration::from_millis(500);
-        let most = limit.zip(self.cpu()).map(|(limit, begun)| begun + limit + GRACE);
-        let Some(most) = most else { return std::future::pending().await };
-        while self.cpu().is_some_and(|used| used < most) {
-            sleep(LOOK).await;
-        }
-    }
-
-    /// The processor time of the thread; None when it has ended.
-    fn cpu(&self) -> Option<Duration> {
-        let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-        // SAFETY: the place is valid. The clock of a thread that has ended is an error.
-        let told = unsafe { libc::clock_gettime(self.clock, &raw mut time) };
-        let seconds = u64::try_from(time.tv_sec).ok()?;
-        let nanoseconds = u32::try_from(time.tv_nsec).ok()?;
-        (told == 0).then(|| Duration::new(seconds, nanoseconds))
-    }
-
-    /// Makes the isolate look at its limits again and again, from the moment on at which it matters.
-    async fn look_after(&self, control: &Control, counts_time: bool) {
-        if !counts_time {
-            control.interrupted().await;
-        }
-        loop {
-            if !self.asked.swap(true, Ordering::AcqRel) {
-                self.isolate.request_interrupt(look, std::ptr::null_mut());
-            }
-            sleep(LOOK).await;
-        }
-    }
-}
-
-/// Called by V8 on the isolate's thread, in the middle of whatever runs.
-unsafe extern "C" fn look(_isolate: UnsafeRawIsolatePtr, _data: *mut c_void) {
-    WATCHED.with_borrow_mut(|watched| {
-        let Some(watched) = watched else { return }; // `work` forgets what was asked before it
-        watched.watch.asked.store(false, Ordering::Release);
-        match watched.control.step() {
-            Step::GoOn => {}
-            Step::Interrupt => {
-                // SAFETY: the interpreter that owns the memory runs now, on this thread.
-                unsafe { &*watched.memory }.interrupt();
-            }
-            Step::Kill(stop) => watched.condemn(Verdict::Stop(stop)),
-        }
-    });
-}
-
-/// Ends the run that goes on on this thread.
-pub(crate) fn condemn(verdict: Verdict) {
-    WATCHED.with_borrow_mut(|watched| {
-        if let Some(watched) = watched {
-            watched.condemn(verdict);
-        }
-    });
-}
-
-impl Watched {
-    fn condemn(&mut self, verdict: Verdict) {
-        self.verdict.get_or_insert(verdict);
-        self.watch.end();
-    }
 }
 
 /// Does something in a runtime that is never driven. V8 wants one, for timers of its own: they are for
@@ -308,14 +158,8 @@ fn live(recipe: &Recipe, ready: oneshot::Sender<Result<Seat, DenoError>>) {
     };
     let made = made.and_then(|mut interpreter| {
         let isolate = interpreter.runtime().v8_isolate().thread_safe_handle();
-        let watch = Arc::new(Watch {
-            isolate,
-            ended: AtomicBool::new(false),
-            clock: own_clock().map_err(DenoError::Thread)?,
-            left_behind: Arc::clone(&recipe.left_behind),
-            is_left_behind: AtomicBool::new(false),
-            asked: AtomicBool::new(false),
-        });
+        let watch = Watch::new(isolate, Arc::clone(&recipe.left_behind));
+        let watch = Arc::new(watch.map_err(DenoError::Thread)?);
         warm(&mut interpreter, &watch, runtime.handle())?;
         Ok((interpreter, watch))
     });
@@ -343,20 +187,8 @@ fn live(recipe: &Recipe, ready: oneshot::Sender<Result<Seat, DenoError>>) {
     let _entered = runtime.enter();
     drop(interpreter);
     give_back();
-    if watch.is_left_behind.load(Ordering::Acquire) {
-        watch.left_behind.0.fetch_sub(1, Ordering::AcqRel);
-    }
+    watch.leave();
     drop(leaves);
-}
-
-/// The clock of this thread's processor time, for others to read.
-fn own_clock() -> std::io::Result<libc::clockid_t> {
-    let mut clock = 0;
-    // SAFETY: the thread is this one, and the place is valid.
-    match unsafe { libc::pthread_getcpuclockid(libc::pthread_self(), &raw mut clock) } {
-        0 => Ok(clock),
-        error => Err(std::io::Error::from_raw_os_error(error)),
-    }
 }
 
 /// Returns to the system what the allocator keeps of a thread's memory: megabytes for each isolate
@@ -398,10 +230,7 @@ fn work(
 ) -> (Ended, bool) {
     let Job { run, control, files, .. } = job;
     let Some(memory) = interpreter.ready_memory() else { return (gone(), false) };
-    let watched =
-        Watched { control: Arc::clone(&control), memory, watch: Arc::clone(watch), verdict: None };
-    watch.asked.store(false, Ordering::Release);
-    WATCHED.set(Some(watched));
+    watch.begin(&control, memory);
     let most_memory = run.limits().memory_bytes;
     let current = Current {
         active: {
@@ -423,14 +252,14 @@ fn work(
         ran
     });
     interpreter.runtime().op_state().borrow_mut().try_take::<SharedFiles>();
-    let seen = WATCHED.take().and_then(|watched| watched.verdict);
+    let seen = Watch::finish();
     let (outcome, verdict) = with_serving(interpreter, Serving::finish);
     let memory_bytes = interpreter.ready_memory().map_or(0, Memory::bytes) as u64;
     let ending = match (verdict.or(seen), ran, outcome) {
         (Some(Verdict::Stop(stop)), _, _) => Ending::Stopped(stop),
         (Some(verdict @ Verdict::Broken), _, _) => Ending::Crashed(verdict.to_string()),
         _ if memory_bytes > most_memory => Ending::Stopped(Stop::Memory),
-        _ if watch.ended.load(Ordering::Acquire) => match control.told() {
+        _ if watch.has_ended() => match control.told() {
             Some(stop) => Ending::Stopped(stop),
             None => Ending::Crashed("the isolate was ended".to_owned()),
         },

@@ -152,7 +152,7 @@ mod tests {
 
     /// Behaviours that no case can show, and what shows them.
     const SHOWN_ELSEWHERE: [(u32, &str); 4] = [
-        (21, "of the wall deno-sandbox"),
+        (21, "runtime/deno/tests: whatever does not end is stopped and the next run works"),
         (22, "of the wall subprocess"),
         (40, "host/session/tests: two layers, and another chain in their place"),
         (64, "host/session/tests: a package that nobody wanted is removed"),
