@@ -46,6 +46,8 @@ pub(crate) struct Recipe {
     bound: u64,
     module: Arc<OnceLock<CompiledWasmModule>>,
     pub(crate) left_behind: Arc<LeftBehind>,
+    /// Whether it shall have run once: for what nobody waits for yet.
+    pub(crate) warm: bool,
 }
 
 /// What an engine is, for people.
@@ -123,7 +125,7 @@ impl DenoEngine {
         };
         let seat = match spare {
             Some(seat) => seat,
-            None => Seat::make(self.recipe(bound).await?).await?,
+            None => Seat::make(self.recipe(bound, false).await?).await?,
         };
         self.replenish(bound);
         Ok(seat)
@@ -140,7 +142,7 @@ impl DenoEngine {
         for coming in coming {
             tokio::spawn(async move {
                 let engine = &coming.0;
-                let made = match engine.recipe(bound).await {
+                let made = match engine.recipe(bound, true).await {
                     Ok(recipe) => Seat::make(recipe).await,
                     Err(error) => Err(error),
                 };
@@ -155,10 +157,11 @@ impl DenoEngine {
         }
     }
 
-    async fn recipe(&self, bound: u64) -> Result<Recipe, DenoError> {
+    async fn recipe(&self, bound: u64, warm: bool) -> Result<Recipe, DenoError> {
         let made = Arc::clone(self.made(|_| {}).await?);
         let module = Arc::clone(self.0.modules().entry(bound).or_default());
-        Ok(Recipe { made, bound, module, left_behind: Arc::clone(&self.0.left_behind) })
+        let left_behind = Arc::clone(&self.0.left_behind);
+        Ok(Recipe { made, bound, module, left_behind, warm })
     }
 
     async fn made(

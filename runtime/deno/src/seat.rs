@@ -160,7 +160,9 @@ fn live(recipe: &Recipe, ready: oneshot::Sender<Result<Seat, DenoError>>) {
         let isolate = interpreter.runtime().v8_isolate().thread_safe_handle();
         let watch = Watch::new(isolate, Arc::clone(&recipe.left_behind));
         let watch = Arc::new(watch.map_err(DenoError::Thread)?);
-        warm(&mut interpreter, &watch, runtime.handle())?;
+        if recipe.warm {
+            warm(&mut interpreter, &watch, runtime.handle())?;
+        }
         Ok((interpreter, watch))
     });
     let (mut interpreter, watch) = match made {
