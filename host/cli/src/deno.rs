@@ -50,7 +50,7 @@ pub struct DenoSandboxConfig {
     pub deno_dir: Option<PathBuf>,
     /// What code may reach over the network.
     pub network_profile: DenoNetworkProfile,
-    /// What it may reach under [`DenoNetworkProfile::DepsOnly`], as `pypi.example:443`.
+    /// What it may reach under [`DenoNetworkProfile::DepsOnly`], as `index.example.org:443`.
     pub deps_net_allowlist: Vec<String>,
 }
 
