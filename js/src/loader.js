@@ -45,7 +45,7 @@ function makeLoader(ops, pyodide) {
      * with the memory, which the host puts in place before `resume`.
      */
     async function start(wasm, stdlib, bytes) {
-        const api = {
+        const pyodideSettings = {
             config: {
                 jsglobals: Object.create(null),
                 env: { HOME, PYTHONINSPECT: "1" },
@@ -59,22 +59,22 @@ function makeLoader(ops, pyodide) {
         };
         const sentinel = new Instance(new Module(Bytes.from(SENTINEL))).exports;
         const settings = {
-            API: api,
+            API: pyodideSettings,
             noInitialRun: bytes > 0,
             arguments: [],
             thisProgram: "python",
             print: shims.console.log,
             printErr: shims.console.log,
             locateFile: (path) => path,
-            preRun: [(module) => prepare(module, stdlib, api)],
+            preRun: [(module) => prepare(module, stdlib)],
             instantiateWasm(imports, done) {
                 const { env } = imports;
                 files.wrap(env);
                 env.Jsv_GetError_import = sentinel.c;
                 env.JsvError_Check = sentinel.i;
                 env.emscripten_resize_heap = (size) => {
-                    const bytes = ops.op_pcm_grow(size >>> 0, settings.HEAPU8.length);
-                    return bytes > 0 && settings.growMemory(bytes) === 1;
+                    const granted = ops.op_pcm_grow(size >>> 0, settings.HEAPU8.length);
+                    return granted > 0 && settings.growMemory(granted) === 1;
                 };
                 const instance = new Instance(wasm, imports);
                 ({ exports } = instance);
@@ -84,14 +84,15 @@ function makeLoader(ops, pyodide) {
                 return {};
             },
         };
-        if (bytes > 0) settings.INITIAL_MEMORY = bytes;
         python = await create(settings);
+        if (bytes > python.HEAPU8.length) python.growMemory(bytes);
     }
 
-    function prepare(module, stdlib, api) {
+    function prepare(module, stdlib) {
+        const { API: its } = module;
         const version = module.HEAPU32[module._Py_Version >>> 2];
-        api.pyVersionTuple = [version >>> 24, (version >>> 16) & 255, (version >>> 8) & 255];
-        api.sitePackages = "/lib/python3.14/site-packages";
+        its.pyVersionTuple = [version >>> 24, (version >>> 16) & 255, (version >>> 8) & 255];
+        its.sitePackages = "/lib/python3.14/site-packages";
         const { FS, ENV } = module;
         for (const folder of FOLDERS) FS.mkdirTree(folder);
         FS.writeFile(STDLIB, stdlib, { canOwn: true });
@@ -99,7 +100,7 @@ function makeLoader(ops, pyodide) {
         FS.chdir(HOME);
         // Emscripten would make these up.
         for (const name of ["USER", "LOGNAME", "PATH", "PWD", "LANG", "_"]) ENV[name] = undefined;
-        Object.assign(ENV, api.config.env);
+        Object.assign(ENV, its.config.env);
     }
 
     /** What is written past Python's own streams, as by `os.write(1, ...)`. */

@@ -8,8 +8,7 @@
 function makeShims(ops) {
     "use strict";
 
-    const describe = (parts) => parts.map((part) => part?.stack ?? String(part)).join(" ");
-    const log = (...parts) => ops.op_pcm_log(describe(parts));
+    const log = (...parts) => ops.op_pcm_log(parts.map(String).join(" "));
     const console = { log, info: log, debug: log, warn: log, error: log, assert() {} };
 
     /** UTF-8 is decoded by the host; UTF-16 is only asked for by C++ strings of wide characters. */

@@ -12,7 +12,8 @@ use crate::assets;
 use crate::error::DenoError;
 use crate::interpreter::{Interpreter, Module, Parts, Stdlib};
 use crate::made::{self, Made};
-use crate::seat::{self, Seat};
+use crate::platform;
+use crate::seat::Seat;
 use crate::watch::LeftBehind;
 
 /// The smallest bound that modules are compiled with: few bounds, few modules.
@@ -170,16 +171,13 @@ impl DenoEngine {
     ) -> Result<&Arc<Made>, DenoError> {
         let make = || async {
             let (tell, made) = tokio::sync::oneshot::channel();
-            // On a thread of its own, because V8 needs a large stack.
-            std::thread::Builder::new()
-                .name("pcm-deno".to_owned())
-                .stack_size(crate::platform::STACK)
-                .spawn(move || {
-                    let made = seat::entering(|| Made::find(made::folder(), &progress))
-                        .and_then(|made| made);
-                    drop(tell.send(made));
-                })
-                .map_err(DenoError::Thread)?;
+            platform::spawn(move || {
+                let made = platform::idle_runtime().and_then(|runtime| {
+                    let _entered = runtime.enter();
+                    Made::find(made::folder(), &progress)
+                });
+                drop(tell.send(made));
+            })?;
             let made = made.await;
             made.map_err(|_| DenoError::Start("its thread ended".to_owned()))?.map(Arc::new)
         };

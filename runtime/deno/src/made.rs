@@ -218,12 +218,13 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
     use super::*;
-    use crate::seat::entering;
 
     /// In a thread with the stack that V8 wants.
     fn on_a_thread(work: impl FnOnce() + Send + 'static) {
         let thread = std::thread::Builder::new().stack_size(platform::STACK).spawn(move || {
-            entering(work).unwrap();
+            let runtime = platform::idle_runtime().unwrap();
+            let _entered = runtime.enter();
+            work();
         });
         thread.unwrap().join().unwrap();
     }

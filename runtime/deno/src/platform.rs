@@ -1,9 +1,13 @@
 //! V8, once per process.
 
 use std::sync::Once;
+use std::thread;
 
 use deno_core::JsRuntime;
 use deno_core::v8::V8;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::error::DenoError;
 
 /// The stack of a thread that an isolate runs on. Pages that are never used cost nothing.
 pub(crate) const STACK: usize = 64 << 20;
@@ -20,6 +24,18 @@ pub(crate) fn start() {
         V8::set_flags_from_string(&flags);
         JsRuntime::init_platform(None);
     });
+}
+
+/// Starts a thread on which an isolate can run.
+pub(crate) fn spawn(work: impl FnOnce() + Send + 'static) -> Result<(), DenoError> {
+    let thread = thread::Builder::new().name("pcm-deno".to_owned()).stack_size(STACK);
+    thread.spawn(work).map(drop).map_err(DenoError::Thread)
+}
+
+/// A runtime that is never driven. V8 wants one entered where an isolate is made and ends, for timers
+/// of its own: they are for idle time, of which an isolate has none.
+pub(crate) fn idle_runtime() -> Result<Runtime, DenoError> {
+    Builder::new_current_thread().enable_time().build().map_err(DenoError::Thread)
 }
 
 /// What snapshots and code caches depend on: the version of V8 and the features that it found.

@@ -4,7 +4,6 @@
 //! thread ends, and the session gets another seat.
 
 use std::sync::{Arc, mpsc};
-use std::thread;
 use std::time::Duration;
 
 use pcm_runtime_api::{Limits, NoHost};
@@ -69,11 +68,7 @@ impl Seat {
     /// Makes one on a thread of its own.
     pub(crate) async fn make(recipe: Recipe) -> Result<Self, DenoError> {
         let (tell, ready) = oneshot::channel();
-        thread::Builder::new()
-            .name("pcm-deno".to_owned())
-            .stack_size(platform::STACK)
-            .spawn(move || live(&recipe, tell))
-            .map_err(DenoError::Thread)?;
+        platform::spawn(move || live(&recipe, tell))?;
         ready.await.map_err(|_| DenoError::Start("its thread ended".to_owned()))?
     }
 
@@ -135,22 +130,12 @@ fn gone() -> Ended {
     Ended { ending, memory_bytes: 0 }
 }
 
-/// Does something in a runtime that is never driven. V8 wants one, for timers of its own: they are for
-/// idle time, of which an isolate has none.
-pub(crate) fn entering<T>(work: impl FnOnce() -> T) -> Result<T, DenoError> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
-    let runtime = runtime.map_err(DenoError::Thread)?;
-    let _entered = runtime.enter();
-    Ok(work())
-}
-
 /// The life of a thread: makes an interpreter, and runs what it is given, until one run damages it or
 /// nobody can give it another.
 fn live(recipe: &Recipe, ready: oneshot::Sender<Result<Seat, DenoError>>) {
-    // Timers of V8 itself want a runtime. It is never driven: the timers are for idle time, of which
-    // an isolate has none.
-    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_time().build() else {
-        return;
+    let runtime = match platform::idle_runtime() {
+        Ok(runtime) => runtime,
+        Err(error) => return drop(ready.send(Err(error))),
     };
     let made = {
         let _entered = runtime.enter();
@@ -242,8 +227,6 @@ fn work(
         runtime,
         assignment: Some(frame),
         outcome: None,
-        longest_outcome: run.longest_outcome(),
-        most_memory,
     };
     interpreter.runtime().op_state().borrow_mut().put(files);
     with_serving(interpreter, |serving| serving.start(current));

@@ -23,9 +23,6 @@ pub(crate) struct Current {
     /// Options and source, until the guest asks for them.
     pub(crate) assignment: Option<Vec<u8>>,
     pub(crate) outcome: Option<Vec<u8>>,
-    pub(crate) longest_outcome: usize,
-    /// Python's memory, in bytes.
-    pub(crate) most_memory: u64,
 }
 
 /// Why the isolate was ended by one of its ops.
@@ -85,7 +82,7 @@ impl Serving {
 
     pub(crate) fn end(&mut self, outcome: &[u8]) -> Result<(), Verdict> {
         let current = self.current.as_mut().ok_or(Verdict::Broken)?;
-        if outcome.len() > current.longest_outcome || current.outcome.is_some() {
+        if outcome.len() > current.active.run.longest_outcome() || current.outcome.is_some() {
             return Err(Verdict::Broken);
         }
         current.outcome = Some(outcome.to_vec());
@@ -94,7 +91,7 @@ impl Serving {
 
     /// The bytes that Python may hold.
     pub(crate) fn most_memory(&self) -> u64 {
-        self.current.as_ref().map_or(u64::MAX, |current| current.most_memory)
+        self.current.as_ref().map_or(u64::MAX, |it| it.active.run.limits().memory_bytes)
     }
 
     pub(crate) fn active(&mut self) -> Result<&mut Active, Verdict> {
