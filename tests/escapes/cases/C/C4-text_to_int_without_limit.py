@@ -1,5 +1,6 @@
 # about = "Without the limit on digits the conversion is stopped."
 # expect = "kind:timeout"
+# session = ["kept", "reset"]
 # limits.timeout_ms = 300
 import sys
 
