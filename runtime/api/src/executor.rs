@@ -156,6 +156,14 @@ pub enum ExecutorError {
         /// What went wrong, and what to do.
         reason: String,
     },
+    /// The sandbox ended while it was to do something. The next thing works on a fresh one.
+    #[error("the {backend} sandbox has ended: {reason}")]
+    Ended {
+        /// The backend.
+        backend: &'static str,
+        /// How.
+        reason: String,
+    },
     /// The session has no such checkpoint.
     #[error("the session has no checkpoint {0}")]
     NoCheckpoint(CheckpointId),
@@ -191,6 +199,7 @@ impl ExecutorError {
         match self {
             Self::Closed => ErrorKind::Closed,
             Self::Startup { .. } => ErrorKind::Startup,
+            Self::Ended { .. } => ErrorKind::Crashed,
             Self::NoCheckpoint(_)
             | Self::BadState(_)
             | Self::File { .. }

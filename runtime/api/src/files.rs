@@ -5,6 +5,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use serde::{Deserialize, Serialize};
 
+use crate::HostFolder;
+
 /// A folder of the host, shown to a sandbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mount {
@@ -23,14 +25,18 @@ pub enum MountSource {
     Folder(PathBuf),
     /// The packages of the session, which may become others while it lives.
     Packages(PackagesFolder),
+    /// A folder that somebody else opens, for a sandbox that cannot open any itself.
+    Served(ServedFolder),
 }
 
 impl MountSource {
-    /// The folder as it is now; None as long as there are no packages.
+    /// The folder as it is now; None as long as there are no packages, and for a folder that
+    /// somebody else opens.
     pub fn folder(&self) -> Option<PathBuf> {
         match self {
             Self::Folder(folder) => Some(folder.clone()),
             Self::Packages(packages) => packages.folder(),
+            Self::Served(_) => None,
         }
     }
 }
@@ -71,6 +77,33 @@ impl PartialEq for PackagesFolder {
 }
 
 impl Eq for PackagesFolder {}
+
+/// A folder of the host that somebody else opens. Clones are the same.
+///
+/// What is mounted of it is no more than both sides allow: the mount here, and whoever serves it.
+#[derive(Debug, Clone)]
+pub struct ServedFolder(Arc<dyn HostFolder>);
+
+impl ServedFolder {
+    /// The folder, by what can be done with it.
+    pub fn folder(&self) -> &Arc<dyn HostFolder> {
+        &self.0
+    }
+}
+
+impl From<Arc<dyn HostFolder>> for ServedFolder {
+    fn from(folder: Arc<dyn HostFolder>) -> Self {
+        Self(folder)
+    }
+}
+
+impl PartialEq for ServedFolder {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for ServedFolder {}
 
 /// What a sandbox may do with a folder of the host.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]

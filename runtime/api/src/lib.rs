@@ -19,6 +19,7 @@ mod capability;
 mod config;
 mod executor;
 mod files;
+mod folder;
 mod host;
 mod limits;
 mod packages;
@@ -29,11 +30,17 @@ mod run;
 pub use capability::Capability;
 pub use config::SandboxConfig;
 pub use executor::{CheckpointId, DepsReport, Executor, ExecutorError, FailedDep};
-pub use files::{ChangeKind, FileChange, Mount, MountAccess, MountSource, PackagesFolder};
+pub use files::{
+    ChangeKind, FileChange, Mount, MountAccess, MountSource, PackagesFolder, ServedFolder,
+};
+pub use folder::{
+    Creation, FileKind, FileStat, FileTimes, Followed, HostEntry, HostFile, HostFolder, OpenFolder,
+    SetTime, TakeEntry,
+};
 pub use host::{HostCall, HostError, HostPort, Namespace, NoHost, UnknownNamespace};
 pub use limits::{LimitName, Limits};
 pub use packages::{NoPackages, PackageSource, Progress, package_name};
-pub use payload::{Payload, ValueType};
+pub use payload::{Payload, ValueType, json_cost};
 pub use result::{
     ErrorKind, ExecutionError, ExecutionResult, LimitHit, MimeBundle, SessionState, Usage,
 };

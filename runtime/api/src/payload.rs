@@ -75,3 +75,40 @@ pub enum ValueType {
     /// An `int` beyond 64 bits, decimal or `0x` hexadecimal.
     Int,
 }
+
+/// What the parts of a JSON text take in memory, roughly, once they are values. Two bytes of text can
+/// become a value, and five an object with a table of its own.
+const VALUE_BYTES: u64 = 80;
+const ARRAY_BYTES: u64 = 200;
+const OBJECT_BYTES: u64 = 500;
+
+/// What a JSON text will take in memory, before any of it is built. Depth is serde's to bound.
+///
+/// ```
+/// use pcm_runtime_api::json_cost;
+///
+/// assert!(json_cost(b"[[],[],[]]") > 800);
+/// assert_eq!(json_cost(br#""[[],[],[]]""#), 12);
+/// ```
+pub fn json_cost(text: &[u8]) -> u64 {
+    let (mut bytes, mut in_string, mut escaped) = (text.len() as u64, false, false);
+    for &byte in text {
+        if in_string {
+            match byte {
+                _ if escaped => escaped = false,
+                b'\\' => escaped = true,
+                b'"' => in_string = false,
+                _ => {}
+            }
+        } else {
+            match byte {
+                b'"' => in_string = true,
+                b',' => bytes += VALUE_BYTES,
+                b'[' => bytes += ARRAY_BYTES,
+                b'{' => bytes += OBJECT_BYTES,
+                _ => {}
+            }
+        }
+    }
+    bytes
+}

@@ -12,6 +12,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use rustix::fs::OFlags;
@@ -20,8 +21,19 @@ use rustix::fs::OFlags;
 const MAX_NOTE: u64 = 256;
 const WEEK: Duration = Duration::from_hours(7 * 24);
 
+/// Set by a process that is told where.
+static ROOT: OnceLock<PathBuf> = OnceLock::new();
+
+/// Keeps everything in this folder, in place of the user's. Only the first call counts.
+pub fn set_root(folder: PathBuf) {
+    let _ = ROOT.set(folder);
+}
+
 /// Where everything that is made once is kept: `${XDG_CACHE_HOME:-~/.cache}/pcm-sandbox`.
 pub fn root() -> io::Result<PathBuf> {
+    if let Some(folder) = ROOT.get() {
+        return Ok(folder.clone());
+    }
     let named = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let home = std::env::var_os("HOME").filter(|home| !home.is_empty());
     named

@@ -169,7 +169,7 @@ impl Files {
         let (mut theirs, mut ours) = (vec![0; CHUNK], vec![0; CHUNK]);
         let mut offset = 0;
         while offset < content.size() {
-            let count = pread(&file, &mut theirs, offset)?;
+            let count = pread(&file.file, &mut theirs, offset)?;
             let known = content.read(offset, &mut ours).min(count);
             if count == 0 || theirs.get(..known) != ours.get(..known) {
                 return Ok(false);

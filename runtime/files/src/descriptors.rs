@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cap_std::fs::{Dir, File};
+use pcm_runtime_api::{HostFile, OpenFolder};
 
 use crate::handles::{Held, MOST_OF_A_SESSION};
 use crate::node::Ino;
@@ -38,11 +38,11 @@ pub(crate) enum Target {
     /// A file of a mount. Copies of a session share the handle, which has no position of its own.
     HostFile {
         place: HostPlace,
-        file: Arc<Held<File>>,
+        file: Arc<Held<HostFile>>,
     },
     HostFolder {
         place: HostPlace,
-        dir: Arc<Held<Dir>>,
+        open: Arc<Held<Box<dyn OpenFolder>>>,
     },
 }
 

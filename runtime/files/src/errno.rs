@@ -67,6 +67,7 @@ pub enum Errno {
 impl From<System> for Errno {
     fn from(error: System) -> Self {
         match error {
+            System::BADF => Self::BadDescriptor,
             System::BUSY | System::TXTBSY => Self::Busy,
             System::XDEV => Self::CrossDevice,
             System::EXIST => Self::Exists,
@@ -89,13 +90,63 @@ impl From<System> for Errno {
     }
 }
 
+impl Errno {
+    /// The system's number for it: what another process of this system takes for the same.
+    pub fn number(self) -> i32 {
+        let system = match self {
+            Self::Access => System::ACCESS,
+            Self::BadDescriptor => System::BADF,
+            Self::Busy => System::BUSY,
+            Self::CrossDevice => System::XDEV,
+            Self::Exists => System::EXIST,
+            Self::FileTooLarge => System::FBIG,
+            Self::Invalid => System::INVAL,
+            Self::Io => System::IO,
+            Self::IsFolder => System::ISDIR,
+            Self::Loop => System::LOOP,
+            Self::NameTooLong => System::NAMETOOLONG,
+            Self::NoSpace => System::NOSPC,
+            Self::NotEmpty => System::NOTEMPTY,
+            Self::NotFolder => System::NOTDIR,
+            Self::NotFound => System::NOENT,
+            Self::NotPermitted => System::PERM,
+            Self::ReadOnly => System::ROFS,
+            Self::TooManyOpen => System::MFILE,
+        };
+        system.raw_os_error()
+    }
+}
+
 impl From<io::Error> for Errno {
     fn from(error: io::Error) -> Self {
-        match (System::from_io_error(&error), error.kind()) {
+        Self::from(&error)
+    }
+}
+
+impl From<&io::Error> for Errno {
+    fn from(error: &io::Error) -> Self {
+        match (System::from_io_error(error), error.kind()) {
             (Some(system), _) => system.into(),
             // How cap-std refuses a path that leaves its folder.
             (None, io::ErrorKind::PermissionDenied) => Self::Access,
             (None, _) => Self::Io,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_stands_for_the_same_in_another_process() {
+        let mut numbers = 0;
+        for raw in 1..4096 {
+            let errno = Errno::from(io::Error::from_raw_os_error(raw));
+            let again = Errno::from(io::Error::from_raw_os_error(errno.number()));
+            assert_eq!(again, errno, "{raw}");
+            numbers += usize::from(errno.number() == raw);
+        }
+        assert_eq!(numbers, 18, "every errno has a number of its own");
     }
 }

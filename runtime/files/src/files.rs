@@ -12,7 +12,7 @@ use crate::node::{Ino, Node, ROOT_INO};
 use crate::quota::Quota;
 use crate::tree::Tree;
 use crate::walk::{Place, Spot};
-use crate::{Errno, Fd, FilesError, Kind, ROOT, paths};
+use crate::{Errno, Fd, FilesError, Kind, ROOT, host_stat, paths};
 
 /// All files of a session: what it has in memory, what is mounted, and what it has open.
 ///
@@ -170,7 +170,7 @@ impl Files {
         match target {
             Target::File(ino) => Ok(self.tree.content(*ino)?.read(offset, buffer)),
             Target::HostFile { .. } if i64::try_from(offset).is_err() => Ok(0),
-            Target::HostFile { file, .. } => Ok(pread(&***file, buffer, offset)?),
+            Target::HostFile { file, .. } => Ok(pread(&file.file, buffer, offset)?),
             Target::Folder(_) | Target::HostFolder { .. } => Err(Errno::IsFolder),
         }
     }
@@ -222,9 +222,9 @@ impl Files {
                 if append {
                     // The host may have written since the size was asked for.
                     let parts = [IoSlice::new(data)];
-                    return Ok(pwritev2(&***file, &parts, offset, ReadWriteFlags::APPEND)?);
+                    return Ok(pwritev2(&file.file, &parts, offset, ReadWriteFlags::APPEND)?);
                 }
-                Ok(pwrite(&***file, data, offset)?)
+                Ok(pwrite(&file.file, data, offset)?)
             }
             Target::Folder(_) | Target::HostFolder { .. } => Err(Errno::IsFolder),
         }
@@ -269,7 +269,7 @@ impl Files {
                 self.tree_mut().set_size(*ino, size, &quota, now)
             }
             Target::HostFile { .. } if size > self.quota.bytes => Err(Errno::NoSpace),
-            Target::HostFile { file, .. } => Ok(file.set_len(size)?),
+            Target::HostFile { file, .. } => Ok(file.file.set_len(size)?),
             Target::Folder(_) | Target::HostFolder { .. } => Err(Errno::IsFolder),
         }
     }
@@ -288,7 +288,7 @@ impl Files {
     pub(crate) fn size(&self, target: &Target) -> Result<u64, Errno> {
         match target {
             Target::File(ino) => Ok(self.tree.content(*ino)?.size()),
-            Target::HostFile { file, .. } => Ok(file.metadata()?.len()),
+            Target::HostFile { file, .. } => host_stat::size_of(file),
             Target::Folder(_) | Target::HostFolder { .. } => Err(Errno::IsFolder),
         }
     }

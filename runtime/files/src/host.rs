@@ -6,7 +6,7 @@ use std::sync::Arc;
 use pcm_runtime_api::{Mount, MountAccess, MountSource};
 
 use crate::content::CHUNK;
-use crate::mounts::{HostFolder, Mounted};
+use crate::mounts::{Mounted, MountedFolder};
 use crate::node::{Body, Ino, Lower, Node, ROOT_INO};
 use crate::walk::Place;
 use crate::{Errno, Files, FilesError, Kind, Opening, ROOT, Times, paths};
@@ -116,7 +116,7 @@ impl Files {
         for (index, mount) in mounts.iter().enumerate() {
             check_apart(mount, &mounts[..index])?;
             let refuse = |reason| FilesError::Mount { guest: mount.guest.clone(), reason };
-            let folder = HostFolder::open(&mount.host, mount.access, index as u64 + 1)
+            let folder = MountedFolder::open(&mount.host, mount.access, index as u64 + 1)
                 .map_err(|error| refuse(unreadable(&mount.host, &error)))?;
             let (parent, point) = self
                 .mount_at(&paths::mount_point(&mount.guest)?, index, mount.access, now)

@@ -4,19 +4,13 @@
 //! folder may have any number of entries, and may change meanwhile. In memory a cookie is the
 //! number of the node; on the host it is the host's own, with the highest bit set.
 
-use std::ffi::CStr;
-
-use cap_std::fs::Dir;
-use rustix::fs::{FileType, Mode, OFlags, RawDir, SeekFrom, openat, seek};
+use pcm_runtime_api::{HostEntry, OpenFolder};
 
 use crate::descriptors::Target;
-use crate::mounts::{HostFolder, kind};
 use crate::node::{Body, Folder, Ino, ROOT_INO};
 use crate::walk::Place;
 use crate::{Errno, Fd, Files, Kind, ROOT};
 
-/// What the host is asked for at a time, in bytes.
-const PIECE: usize = 8 << 10;
 /// The cookie of `.`; that of the node `n` is `n` more than that of `..`.
 const SELF: u64 = 1;
 const PARENT: u64 = 2;
@@ -48,13 +42,13 @@ impl Files {
         }
         let descriptor = self.descriptor(fd)?;
         let place = descriptor.folder()?;
-        let dir = match &descriptor.target {
-            Target::HostFolder { dir, .. } => Some(&***dir),
+        let open = match &descriptor.target {
+            Target::HostFolder { open, .. } => Some((***open).as_ref()),
             _ => None,
         };
         // A folder that is gone from the overlay but still open lists nothing any more.
         match self.current(&place) {
-            Ok(place) => self.list_place(&place, dir, cookie, take),
+            Ok(place) => self.list_place(&place, open, cookie, take),
             Err(Errno::NotFound) => Ok(()),
             Err(error) => Err(error),
         }
@@ -63,7 +57,7 @@ impl Files {
     pub(crate) fn list_place(
         &self,
         place: &Place,
-        dir: Option<&Dir>,
+        open: Option<&dyn OpenFolder>,
         cookie: u64,
         take: &mut Taker<'_>,
     ) -> Result<(), Errno> {
@@ -83,10 +77,10 @@ impl Files {
         match place {
             Place::Own(ino) => self.list_own(*ino, cookie, take),
             Place::Host(host) => {
-                let folder = &self.mount(host.mount)?.folder;
-                match dir {
-                    Some(dir) => folder.list(dir, cookie, |_| true, take),
-                    None => folder.list(&folder.open_folder(&host.path)?, cookie, |_| true, take),
+                let (start, mut show) = (host_cookie(cookie), showing(|_| true, take));
+                match open {
+                    Some(open) => Ok(open.list(start, &mut show)?),
+                    None => self.mount(host.mount)?.folder.list(&host.path, start, &mut show),
                 }
             }
         }
@@ -100,10 +94,7 @@ impl Files {
         let Some(lower) = &folder.lower else { return Ok(()) };
         let host = &self.mount(lower.mount)?.folder;
         let shows = |name: &str| !folder.entries.contains_key(name);
-        match host.open_lower(&lower.path)? {
-            Some(dir) => host.list(&dir, cookie, shows, take),
-            None => Ok(()),
-        }
+        host.list_lower(&lower.path, host_cookie(cookie), &mut showing(shows, take))
     }
 
     /// Whether it came to the end.
@@ -131,89 +122,20 @@ impl Files {
     }
 }
 
-impl HostFolder {
-    /// Whether a folder has no entry that `shows`.
-    pub(crate) fn is_empty(&self, path: &str, shows: impl Fn(&str) -> bool) -> Result<bool, Errno> {
-        let Some(dir) = self.open_lower(path)? else { return Ok(true) };
-        let mut empty = true;
-        list_all(&dir, 0, &mut |entry| {
-            // What has no name here is still in the way.
-            empty = entry.name.is_some_and(|name| !shows(name));
-            Ok(empty)
-        })?;
-        Ok(empty)
-    }
-
-    fn list(
-        &self,
-        dir: &Dir,
-        cookie: u64,
-        shows: impl Fn(&str) -> bool,
-        take: &mut Taker<'_>,
-    ) -> Result<(), Errno> {
-        let start = if cookie >= HOST { cookie & !HOST } else { 0 };
-        list_all(dir, start, &mut |entry| {
-            let Some(name) = entry.name.filter(|name| shows(name)) else { return Ok(true) };
-            let kind = match entry.file_type {
-                FileType::RegularFile => Kind::File,
-                FileType::Directory => Kind::Folder,
-                FileType::Symlink => Kind::Link,
-                // Some file systems do not say.
-                FileType::Unknown => {
-                    let metadata = dir.symlink_metadata(name);
-                    metadata.map_or(Kind::Other, |metadata| kind(metadata.file_type()))
-                }
-                _ => Kind::Other,
-            };
-            let (number, cookie) = (self.number(entry.number), HOST | entry.next);
-            Ok(take(FolderEntry { name, kind, number, cookie }))
-        })
-    }
+/// Where the host goes on.
+fn host_cookie(cookie: u64) -> u64 {
+    if cookie >= HOST { cookie & !HOST } else { 0 }
 }
 
-/// An entry as the host has it.
-struct HostEntry<'a> {
-    /// None where it is not UTF-8.
-    name: Option<&'a str>,
-    file_type: FileType,
-    number: u64,
-    next: u64,
-}
-
-/// Gives the entries after the host's cookie `start`, but for `.` and `..`.
-fn list_all(
-    dir: &Dir,
-    start: u64,
-    take: &mut dyn FnMut(HostEntry<'_>) -> Result<bool, Errno>,
-) -> Result<(), Errno> {
-    // A handle of its own: the position belongs to the handle, and copies of a session share
-    // the descriptor's.
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let handle = openat(dir, ".", flags, Mode::empty())?;
-    if start > 0 {
-        seek(&handle, SeekFrom::Start(start))?;
-    }
-    let mut buffer = Vec::with_capacity(PIECE);
-    let mut entries = RawDir::new(handle, buffer.spare_capacity_mut());
-    while let Some(entry) = entries.next() {
-        let entry = entry?;
-        let name = entry.file_name();
-        if is_dots(name) {
-            continue;
+/// Takes what the host has, where it has a name and `shows`.
+fn showing(
+    shows: impl Fn(&str) -> bool,
+    take: &mut Taker<'_>,
+) -> impl FnMut(HostEntry<'_>) -> bool {
+    move |HostEntry { name, kind, number, cookie }| match name {
+        Some(name) if shows(name) => {
+            take(FolderEntry { name, kind, number, cookie: HOST | cookie })
         }
-        let entry = HostEntry {
-            name: name.to_str().ok(),
-            file_type: entry.file_type(),
-            number: entry.ino(),
-            next: entry.next_entry_cookie(),
-        };
-        if !take(entry)? {
-            break;
-        }
+        _ => true,
     }
-    Ok(())
-}
-
-fn is_dots(name: &CStr) -> bool {
-    matches!(name.to_bytes(), b"." | b"..")
 }

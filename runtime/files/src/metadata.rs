@@ -3,16 +3,7 @@
 use crate::descriptors::Target;
 use crate::node::{Body, Ino, ROOT_INO};
 use crate::walk::Place;
-use crate::{Errno, Fd, Files, Kind, ROOT, Stat, paths};
-
-/// What a time shall become.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SetTime {
-    /// What it is.
-    Keep,
-    /// Nanoseconds since 1970.
-    To(u64),
-}
+use crate::{Errno, Fd, Files, Kind, ROOT, SetTime, Stat, paths};
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct NewTimes {
@@ -29,14 +20,17 @@ impl Files {
         match &self.descriptor(fd)?.target {
             Target::File(ino) | Target::Folder(ino) => self.stat_own(*ino),
             Target::HostFile { place, file } => self.mount(place.mount)?.folder.stat_file(file),
-            Target::HostFolder { place, dir } => self.mount(place.mount)?.folder.stat_dir(dir),
+            Target::HostFolder { place, open } => {
+                self.mount(place.mount)?.folder.stat_folder((***open).as_ref())
+            }
         }
     }
 
     /// What is known of what lies at a path. A symbolic link at its end is followed with `follow`.
     pub fn stat_path(&self, base: Fd, path: &str, follow: bool) -> Result<Stat, Errno> {
         let spot = self.walk(base, path, follow)?;
-        self.stat_place(&spot.found()?.place)
+        let found = spot.found()?;
+        found.stat.map_or_else(|| self.stat_place(&found.place), Ok)
     }
 
     pub(crate) fn stat_place(&self, place: &Place) -> Result<Stat, Errno> {
@@ -91,7 +85,8 @@ impl Files {
     fn set_times_at(&mut self, place: &Place, times: NewTimes, now: u64) -> Result<(), Errno> {
         match self.current(place)? {
             Place::Host(host) if !self.is_overlay(&host) => {
-                self.mount(host.mount)?.folder.set_times(&host.path, times)
+                let folder = &self.mount(host.mount)?.folder;
+                folder.set_times(&host.path, times.accessed, times.modified)
             }
             place => {
                 let ino = self.own(&place, now)?;

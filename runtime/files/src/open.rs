@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pcm_runtime_api::MountAccess;
+use pcm_runtime_api::{Creation, MountAccess};
 
 use crate::content::Content;
 use crate::descriptors::{Descriptor, Target};
@@ -115,8 +115,8 @@ impl Files {
             Place::Own(ino) => Ok(Target::Folder(*ino)),
             Place::Host(host) => {
                 let folder = &self.mount(host.mount)?.folder;
-                let dir = Held::open(|| folder.open_folder(&host.path))?;
-                Ok(Target::HostFolder { place: host.clone(), dir: Arc::new(dir) })
+                let open = Held::open(|| folder.open_folder(&host.path))?;
+                Ok(Target::HostFolder { place: host.clone(), open: Arc::new(open) })
             }
         }
     }
@@ -154,8 +154,12 @@ impl Files {
 
     fn open_host(&self, host: &HostPlace, how: Opening, create: bool) -> Result<Target, Errno> {
         let folder = &self.mount(host.mount)?.folder;
-        let exclusive = create && how.exclusive;
-        let file = Held::open(|| folder.open_to_write(&host.path, how.read, create, exclusive))?;
+        let make = match (create, how.exclusive) {
+            (false, _) => Creation::Never,
+            (true, false) => Creation::IfMissing,
+            (true, true) => Creation::Always,
+        };
+        let file = Held::open(|| folder.open_to_write(&host.path, how.read, make))?;
         Ok(Target::HostFile { place: host.clone(), file: Arc::new(file) })
     }
 

@@ -73,7 +73,7 @@ impl Files {
                 let mut content = Content::default();
                 let mut buffer = vec![0; CHUNK];
                 loop {
-                    let count = pread(&file, &mut buffer, content.size())?;
+                    let count = pread(&file.file, &mut buffer, content.size())?;
                     let Some(data) = buffer.get(..count).filter(|data| !data.is_empty()) else {
                         break Body::File(content);
                     };

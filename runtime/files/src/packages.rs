@@ -8,7 +8,7 @@ use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use pcm_runtime_api::PackagesFolder;
 
-use crate::mounts::open_to_list;
+use crate::local::open_to_list;
 
 /// The folder that is the right one now, by its handle. What was opened in an earlier one stays
 /// open, and stays what it was.

@@ -1,7 +1,8 @@
 //! From a path to what lies there.
 
 use crate::node::{Body, Entry, Ino, Lower, ROOT_INO};
-use crate::{Errno, Fd, Files, Kind, ROOT, paths};
+use crate::quota::LONGEST_PATH;
+use crate::{Errno, Fd, Files, Kind, ROOT, Stat, paths};
 
 /// The symbolic links that one path may lead through.
 const MOST_LINKS: usize = 40;
@@ -20,12 +21,6 @@ pub(crate) struct HostPlace {
     pub(crate) mount: usize,
     /// Relative to the mount; empty for the mount itself.
     pub(crate) path: String,
-}
-
-impl HostPlace {
-    fn join(&self, name: &str) -> Self {
-        Self { mount: self.mount, path: paths::join(&self.path, name) }
-    }
 }
 
 impl From<&Lower> for HostPlace {
@@ -51,6 +46,14 @@ pub(crate) struct Spot {
 pub(crate) struct Found {
     pub(crate) place: Place,
     pub(crate) kind: Kind,
+    /// What the host said of it, where it was asked.
+    pub(crate) stat: Option<Stat>,
+}
+
+impl Found {
+    fn new(place: Place, kind: Kind) -> Self {
+        Self { place, kind, stat: None }
+    }
 }
 
 impl Spot {
@@ -69,6 +72,14 @@ impl Spot {
     }
 }
 
+/// Where a step led.
+struct Reached {
+    /// The folder that the name lies in.
+    folder: Place,
+    name: String,
+    found: Option<Found>,
+}
+
 /// A name still to go.
 struct Step {
     name: String,
@@ -81,7 +92,7 @@ impl Files {
     pub(crate) fn walk(&self, base: Fd, path: &str, follow: bool) -> Result<Spot, Errno> {
         paths::check(path)?;
         let start = if path.starts_with('/') { Place::Own(ROOT_INO) } else { self.base(base)? };
-        let start = Found { place: self.current(&start)?, kind: Kind::Folder };
+        let start = Found::new(self.current(&start)?, Kind::Folder);
         let steps = |path: &str, from_link| -> Vec<Step> {
             let names = path.split('/').rev().filter(|name| !matches!(*name, "" | "."));
             names.map(|name| Step { name: name.to_owned(), from_link }).collect()
@@ -99,12 +110,12 @@ impl Files {
             let folder = folder.place;
             if step.name == ".." {
                 let above = self.above(&folder, step.from_link)?;
-                let found = Some(Found { place: above.clone(), kind: Kind::Folder });
+                let found = Some(Found::new(above.clone(), Kind::Folder));
                 spot = Spot { folder: above, name: None, found, wants_folder };
                 continue;
             }
-            let found = self.child(&folder, &step.name)?;
-            if let Some(Found { place: Place::Host(link), kind: Kind::Link }) = &found
+            let Reached { folder, name, found } = self.go(folder, step.name, &mut left)?;
+            if let Some(Found { place: Place::Host(link), kind: Kind::Link, .. }) = &found
                 && (follow || wants_folder || !left.is_empty())
             {
                 links += 1;
@@ -116,10 +127,10 @@ impl Files {
                     return Err(Errno::Access); // its own idea of what the root is
                 }
                 left.extend(steps(&target, true));
-                spot.found = Some(Found { place: folder, kind: Kind::Folder });
+                spot.found = Some(Found::new(folder, Kind::Folder));
                 continue;
             }
-            spot = Spot { folder, name: Some(step.name), found, wants_folder };
+            spot = Spot { folder, name: Some(name), found, wants_folder };
         }
         Ok(spot)
     }
@@ -149,32 +160,57 @@ impl Files {
         Ok(Place::Own(at))
     }
 
-    /// What a folder has under a name.
-    pub(crate) fn child(&self, folder: &Place, name: &str) -> Result<Option<Found>, Errno> {
-        paths::check_name(name)?;
-        let host = match folder {
+    /// Goes to a name in a folder. On the host it goes on through `left` as long as that leads down
+    /// through folders, so that a host that has to be asked is asked once.
+    fn go(&self, folder: Place, name: String, left: &mut Vec<Step>) -> Result<Reached, Errno> {
+        paths::check_name(&name)?;
+        let host = match &folder {
             Place::Host(host) => host.clone(),
             Place::Own(ino) => {
-                let folder = self.tree.folder(*ino)?;
-                match (folder.entries.get(name), &folder.lower) {
-                    (Some(Entry::Node(ino)), _) => return self.found(*ino).map(Some),
-                    (None, Some(lower)) => lower.into(),
-                    (Some(Entry::Gone), _) | (None, None) => return Ok(None),
+                let own = self.tree.folder(*ino)?;
+                let found = match (own.entries.get(name.as_str()), &own.lower) {
+                    (None, Some(lower)) => Err(lower.into()),
+                    (Some(Entry::Node(ino)), _) => Ok(Some(self.found(*ino)?)),
+                    (Some(Entry::Gone), _) | (None, None) => Ok(None),
+                };
+                match found {
+                    Ok(found) => return Ok(Reached { folder, name, found }),
+                    Err(host) => host,
                 }
             }
         };
-        let place = host.join(name);
-        let kind = self.mount(place.mount)?.folder.kind(&place.path)?;
-        Ok(kind.map(|kind| Found { place: Place::Host(place), kind }))
+        let HostPlace { mount, path: above } = host;
+        let mut path = paths::join(&above, &name);
+        for step in left.iter().rev() {
+            let is_plain = step.name != ".." && paths::check_name(&step.name).is_ok();
+            if !is_plain || path.len() + 1 + step.name.len() > LONGEST_PATH {
+                break;
+            }
+            path.push('/');
+            path.push_str(&step.name);
+        }
+        let (end, stat) = self.mount(mount)?.folder.follow(&path, above.len())?;
+        path.truncate(end);
+        let passed = paths::depth(&path) - paths::depth(&above) - 1;
+        let (folder, name) = match paths::split(&path) {
+            Some((above, name)) if passed > 0 => {
+                left.truncate(left.len() - passed);
+                (Place::Host(HostPlace { mount, path: above.to_owned() }), name.to_owned())
+            }
+            _ => (folder, name),
+        };
+        let place = Place::Host(HostPlace { mount, path });
+        let found = stat.map(|stat| Found { place, kind: stat.kind, stat: Some(stat) });
+        Ok(Reached { folder, name, found })
     }
 
     fn found(&self, ino: Ino) -> Result<Found, Errno> {
         Ok(match self.tree.node(ino)?.body {
-            Body::File(_) => Found { place: Place::Own(ino), kind: Kind::File },
-            Body::Folder(_) => Found { place: Place::Own(ino), kind: Kind::Folder },
+            Body::File(_) => Found::new(Place::Own(ino), Kind::File),
+            Body::Folder(_) => Found::new(Place::Own(ino), Kind::Folder),
             Body::Mount(mount) => {
                 let place = Place::Host(HostPlace { mount, path: String::new() });
-                Found { place, kind: Kind::Folder }
+                Found::new(place, Kind::Folder)
             }
         })
     }

@@ -2,15 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use pcm_runtime_api::{HostCall, HostError, Limits, Payload, ValueType};
+use pcm_runtime_api::{HostCall, HostError, Limits, Payload, ValueType, json_cost};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// What the parts of a JSON text take on the host, roughly, once they are values. Two bytes of text
-/// can become a value, and five an object with a table of its own.
-const VALUE_BYTES: u64 = 80;
-const ARRAY_BYTES: u64 = 200;
-const OBJECT_BYTES: u64 = 500;
 /// How many times `host_call_bytes` the values of a frame may take.
 const EXPANSION: u64 = 16;
 /// The longest name of an operation.
@@ -138,25 +133,7 @@ pub fn refusal(error_type: &str, message: &str) -> Vec<u8> {
 
 /// What a JSON text will take on the host, before any of it is built. Depth is serde's to bound.
 pub(crate) fn host_bytes(text: &[u8], limits: &Limits) -> Result<u64, BadFrame> {
-    let (mut bytes, mut in_string, mut escaped) = (text.len() as u64, false, false);
-    for &byte in text {
-        if in_string {
-            match byte {
-                _ if escaped => escaped = false,
-                b'\\' => escaped = true,
-                b'"' => in_string = false,
-                _ => {}
-            }
-        } else {
-            match byte {
-                b'"' => in_string = true,
-                b',' => bytes += VALUE_BYTES,
-                b'[' => bytes += ARRAY_BYTES,
-                b'{' => bytes += OBJECT_BYTES,
-                _ => {}
-            }
-        }
-    }
+    let bytes = json_cost(text);
     let most = limits.host_call_bytes.saturating_mul(EXPANSION);
     if bytes > most { Err(BadFrame::TooManyParts) } else { Ok(bytes) }
 }

@@ -1,7 +1,5 @@
 //! Overlays, and what is saved.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -11,6 +9,8 @@ use std::slice;
 use pcm_runtime_api::{ChangeKind, Mount, MountAccess};
 use pcm_runtime_files::{Errno, Fd, Files, Opening, Quota, ROOT, SetTime, Whence};
 use tempfile::TempDir;
+
+use super::source;
 
 const READ: Opening = Opening {
     read: true,
@@ -36,7 +36,7 @@ fn host() -> TempDir {
 }
 
 fn mounts(host: &TempDir) -> [Mount; 1] {
-    let (host, guest) = (host.path().into(), "/data".to_owned());
+    let (host, guest) = (source(host.path(), MountAccess::Overlay), "/data".to_owned());
     [Mount { host, guest, access: MountAccess::Overlay }]
 }
 

@@ -1,0 +1,4 @@
+use crate::sources::local as source;
+
+#[path = "cases.rs"]
+mod cases;

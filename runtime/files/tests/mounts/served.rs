@@ -1,0 +1,4 @@
+use crate::sources::served as source;
+
+#[path = "cases.rs"]
+mod cases;
