@@ -1,0 +1,154 @@
+//! One worker, seen from the host.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pcm_runtime_api::Limits;
+use pcm_runtime_folders::Server;
+use pcm_runtime_jail::JailReport;
+use pcm_runtime_wire::{News, Order};
+use tokio::time::timeout;
+
+use crate::WorkerError;
+use crate::channel::{Channel, Resting};
+use crate::launcher::{Lifeline, Process};
+
+/// How long a worker may take for what is no run of code.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// What an engine needs besides the memory of its guest.
+const ENGINE_BYTES: u64 = 512 << 20;
+/// How many times `host_call_bytes` calls and their answers may take on the worker's side of them.
+const CALLS: u64 = 32;
+
+/// The memory that a worker may have for a session with these limits.
+pub(crate) fn memory_of(limits: &Limits) -> u64 {
+    let calls = limits.host_call_bytes.saturating_mul(CALLS);
+    let parts = [limits.memory_bytes, limits.vfs_bytes, limits.output_bytes, calls];
+    parts.into_iter().fold(ENGINE_BYTES, u64::saturating_add)
+}
+
+/// A worker that is ready and has nobody's session.
+#[derive(Debug)]
+pub(crate) struct Spare {
+    pub(crate) resting: Resting,
+    pub(crate) process: Process,
+    pub(crate) folders: Server,
+}
+
+/// A worker that has a session. It ends with this.
+#[derive(Debug)]
+pub(crate) struct Worker<Place> {
+    pub(crate) channel: Channel,
+    process: Process,
+    /// What it takes of what there is for all.
+    _place: Place,
+}
+
+impl Spare {
+    /// Waits until it is ready.
+    pub(crate) async fn greet(
+        resting: Resting,
+        process: Process,
+        folders: Server,
+        progress: &(dyn Fn(&str) + Send + Sync),
+    ) -> Result<(Self, JailReport), WorkerError> {
+        let mut channel = resting.wake()?;
+        match greeting(&mut channel, progress).await? {
+            Some(jail) => Ok((Self { resting: channel.rest()?, process, folders }, jail)),
+            None => Err(WorkerError::Ended(process.fate().await)),
+        }
+    }
+
+    /// Whether it lives.
+    pub(crate) fn lives(&mut self) -> bool {
+        !self.process.has_ended()
+    }
+}
+
+/// The parts of its jail; None when it has ended.
+async fn greeting(
+    channel: &mut Channel,
+    progress: &(dyn Fn(&str) + Send + Sync),
+) -> Result<Option<JailReport>, WorkerError> {
+    let mut report = JailReport::default();
+    // Who says what it is doing is waited for.
+    let next = async |channel: &mut Channel| {
+        timeout(PATIENCE, channel.hear()).await.map_err(|_| WorkerError::Silent)?
+    };
+    while let Some((news, _)) = next(channel).await? {
+        match news {
+            News::Hello { version, .. } if version != env!("CARGO_PKG_VERSION") => {
+                let reason = format!("it is version {version} of the program");
+                return Err(WorkerError::Failed(reason));
+            }
+            News::Hello { jail, .. } => report = serde_json::from_value(jail).unwrap_or_default(),
+            News::Progress(line) => progress(&line),
+            News::Ready => return Ok(Some(report)),
+            _ => {} // the dialogue has refused it
+        }
+    }
+    Ok(None)
+}
+
+impl<Place> Worker<Place> {
+    pub(crate) fn new(spare: Spare, place: Place) -> Result<(Self, Server), WorkerError> {
+        let Spare { resting, process, folders } = spare;
+        Ok((Self { channel: resting.wake()?, process, _place: place }, folders))
+    }
+
+    /// Bounds its memory from outside, as it bounds it itself.
+    pub(crate) fn bound_memory(&self, limits: &Limits) -> Result<(), WorkerError> {
+        self.process.bound_memory(memory_of(limits)).map_err(WorkerError::Bound)
+    }
+
+    /// What ends it from anywhere.
+    pub(crate) fn lifeline(&self) -> Option<Arc<Lifeline>> {
+        self.process.lifeline()
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Has an order done, and gives what it came to. A worker that fails to is of no further use.
+    pub(crate) async fn ask(
+        &mut self,
+        order: &Order,
+        bytes: &[u8],
+        expected: u64,
+    ) -> Result<(News, Vec<u8>), WorkerError> {
+        self.settle().await?;
+        self.channel.tell(order, bytes, expected)?;
+        match timeout(PATIENCE, self.channel.hear()).await {
+            Ok(Ok(Some(heard))) => Ok(heard),
+            Ok(Ok(None)) => Err(WorkerError::Ended("while it worked".to_owned())),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(WorkerError::Silent),
+        }
+    }
+
+    /// Takes the answer to an order whose asker did not wait for it. Then there is nothing else.
+    pub(crate) async fn settle(&mut self) -> Result<(), WorkerError> {
+        while !self.channel.dialogue.is_idle() {
+            match timeout(PATIENCE, self.channel.hear()).await {
+                Ok(Ok(Some(_))) => {}
+                Ok(Ok(None)) => return Err(WorkerError::Ended("while it worked".to_owned())),
+                Ok(Err(error)) => return Err(error),
+                Err(_) => return Err(WorkerError::Silent),
+            }
+        }
+        self.channel.expect_silence()
+    }
+
+    /// Ends it.
+    pub(crate) async fn gone(self) {
+        drop(self.channel);
+        self.process.gone().await;
+    }
+
+    /// How it ended.
+    pub(crate) async fn fate(self) -> String {
+        self.process.fate().await
+    }
+}
