@@ -12,6 +12,9 @@ const PACKAGES: [(&str, &str); 2] =
     [("pcm_guest", "../guest/pcm_guest"), ("pcm_pyodide", "pcm_pyodide")];
 const SCRIPTS: [&str; 7] =
     ["wasm.js", "shims.js", "tree.js", "streams.js", "files.js", "iterators.js", "loader.js"];
+/// All that is made here.
+const PARTS: [&str; 5] =
+    ["pyodide.wasm.zst", "pyodide.js.zst", "stdlib.zip", "packages.bin", "loader.js"];
 
 fn main() {
     if let Err(error) = pack() {
@@ -41,7 +44,15 @@ fn pack() -> io::Result<()> {
     }
     loader.push_str("return makeLoader;\n})();\n");
     fs::write(out.join("loader.js"), loader)?;
-    fs::write(out.join("packages.bin"), packages(&source)?)
+    fs::write(out.join("packages.bin"), packages(&source)?)?;
+    let mut hasher = blake3::Hasher::new();
+    for name in PARTS {
+        let part = fs::read(out.join(name))?;
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(&part);
+    }
+    println!("cargo:rustc-env=PCM_PYODIDE_PARTS={}", hasher.finalize());
+    Ok(())
 }
 
 /// The folder of the npm package, with the version that `js/package.json` names.

@@ -6,6 +6,8 @@ use crate::error::DenoError;
 
 /// The version of Pyodide.
 pub(crate) const VERSION: &str = env!("PCM_PYODIDE");
+/// A hash of everything that is embedded.
+pub(crate) const KEY: &str = env!("PCM_PYODIDE_PARTS");
 /// The shims and the loader of `js/`.
 pub(crate) const LOADER: &str = include_str!(concat!(env!("OUT_DIR"), "/loader.js"));
 /// The standard library as it comes, in source.
@@ -32,14 +34,4 @@ fn unpack(packed: &[u8]) -> Result<Vec<u8>, DenoError> {
     let unpacked = zstd::bulk::Decompressor::new()
         .and_then(|mut decompressor| decompressor.decompress(packed, MOST));
     unpacked.map_err(|error: io::Error| DenoError::Damaged(error.to_string()))
-}
-
-/// Depends on everything that is embedded.
-pub(crate) fn key() -> blake3::Hash {
-    let mut hasher = blake3::Hasher::new();
-    for part in [PYODIDE_WASM, PYODIDE_JS, STDLIB, PACKAGES, LOADER.as_bytes()] {
-        hasher.update(&(part.len() as u64).to_le_bytes());
-        hasher.update(part);
-    }
-    hasher.finalize()
 }

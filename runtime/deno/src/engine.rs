@@ -97,6 +97,36 @@ impl DenoEngine {
         self.made(progress).await.map(drop)
     }
 
+    /// Opens what was made before, with no more than opening files; false where it has to be made.
+    /// Where nothing can be opened later, this has to come first.
+    pub fn open(&self) -> Result<bool, DenoError> {
+        if self.0.made.initialized() {
+            return Ok(true);
+        }
+        let made = match made::folder() {
+            Some(folder) => Made::find_made(&folder)?,
+            None => None,
+        };
+        let found = made.is_some();
+        if let Some(made) = made {
+            let _ = self.0.made.set(Arc::new(made)); // somebody was faster
+        }
+        Ok(found)
+    }
+
+    /// Whether it was made before, so that [`open`](Self::open) will find it.
+    pub fn is_made() -> bool {
+        made::folder().is_some_and(|folder| made::is_whole(&folder))
+    }
+
+    /// Makes an interpreter for a session with that memory, which waits for it.
+    pub async fn warm(&self, memory_bytes: u64) -> Result<(), DenoError> {
+        let bound = bound(memory_bytes);
+        let seat = Seat::make(self.recipe(bound, true).await?).await?;
+        self.0.spares().waiting.push((bound, seat));
+        Ok(())
+    }
+
     /// What it is.
     pub fn info() -> DenoInfo {
         DenoInfo { v8: V8::get_version().to_owned(), pyodide: assets::VERSION.to_owned() }
@@ -117,8 +147,7 @@ impl DenoEngine {
         if self.0.left_behind.count() >= LeftBehind::MOST {
             return Err(DenoError::LeftBehind(LeftBehind::MOST));
         }
-        let bound = memory_bytes.max(SMALLEST_BOUND).checked_next_power_of_two();
-        let bound = bound.unwrap_or(u64::MAX);
+        let bound = bound(memory_bytes);
         let spare = {
             let mut spares = self.0.spares();
             let place = spares.waiting.iter().position(|(of, _)| *of == bound);
@@ -185,6 +214,11 @@ impl DenoEngine {
     }
 }
 
+/// The bound that a module is compiled with for sessions with that memory.
+fn bound(memory_bytes: u64) -> u64 {
+    memory_bytes.max(SMALLEST_BOUND).checked_next_power_of_two().unwrap_or(u64::MAX)
+}
+
 /// A spare that is being made, as long as there is a runtime to make it.
 struct Coming(DenoEngine);
 
@@ -231,7 +265,7 @@ impl Recipe {
         let module = if let Some(module) = self.module.get() {
             Module::Compiled(module)
         } else {
-            bytes = made.bounded(self.bound)?;
+            bytes = made::bounded(self.bound)?;
             Module::Bytes(&bytes)
         };
         let mut interpreter = Interpreter::load(&Parts {

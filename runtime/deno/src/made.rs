@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use deno_core::v8::CompiledWasmModule;
+use deno_core::v8::{CompiledWasmModule, V8};
 use pcm_runtime_cache::{open_checked, open_plain, private_folder, read_note, remove_old};
 use rustix::fs::{MemfdFlags, memfd_create};
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,6 @@ use tempfile::NamedTempFile;
 use crate::assets;
 use crate::error::DenoError;
 use crate::interpreter::{Interpreter, Module, Parts, Snapshot, Stdlib};
-use crate::platform;
 use crate::wasm;
 
 /// The folder in the cache.
@@ -35,7 +34,6 @@ const PAGE: usize = 4096;
 #[derive(Debug)]
 pub(crate) struct Made {
     pub(crate) script: &'static [u8],
-    pub(crate) wasm: Vec<u8>,
     pub(crate) code_cache: Vec<u8>,
     pub(crate) stdlib: File,
     pub(crate) snapshot: Snapshot,
@@ -72,44 +70,53 @@ impl Made {
         folder: Option<PathBuf>,
         say: &(dyn Fn(&str) + Send + Sync),
     ) -> Result<Self, DenoError> {
-        platform::start();
         let script = Box::leak(assets::pyodide_js()?.into_boxed_slice());
-        let wasm = assets::pyodide_wasm()?;
         if let Some(found) = folder.as_deref().and_then(|folder| open(folder, script)) {
-            return Ok(Self { wasm, ..found });
+            return Ok(found);
         }
         say("preparing Pyodide (some seconds, once)");
-        let fresh = make(script, &wasm)?;
+        let fresh = make(script, &assets::pyodide_wasm()?)?;
         let kept = folder.as_deref().map(|folder| keep(folder, &fresh));
         match (kept, folder) {
             (Some(Ok(())), Some(folder)) => match open(&folder, script) {
-                Some(found) => Ok(Self { wasm, ..found }),
-                None => Self::in_memory(script, wasm, fresh),
+                Some(found) => Ok(found),
+                None => Self::in_memory(script, fresh),
             },
             // A home that is missing or cannot be written is no reason not to start.
-            _ => Self::in_memory(script, wasm, fresh),
+            _ => Self::in_memory(script, fresh),
         }
     }
 
-    fn in_memory(script: &'static [u8], wasm: Vec<u8>, fresh: Fresh) -> Result<Self, DenoError> {
+    /// Finds it, with no more than opening files.
+    pub(crate) fn find_made(folder: &Path) -> Result<Option<Self>, DenoError> {
+        let script = assets::pyodide_js()?;
+        Ok(open(folder, Box::leak(script.into_boxed_slice())))
+    }
+
+    fn in_memory(script: &'static [u8], fresh: Fresh) -> Result<Self, DenoError> {
         let Fresh { stdlib, memory, code_cache, state } = fresh;
         let bytes = memory.len();
         let (stdlib, memory) = (anonymous(&stdlib)?, anonymous(&memory)?);
         let snapshot = Snapshot { memory, bytes, state };
-        Ok(Self { script, wasm, code_cache, stdlib, snapshot, folder: None })
+        Ok(Self { script, code_cache, stdlib, snapshot, folder: None })
     }
 }
 
-/// The folder for what this program makes; another version, or another V8, has another.
+/// The folder for what this program makes; another version, or another V8, has another. A code cache
+/// of another processor V8 knows and does not use.
 pub(crate) fn folder() -> Option<PathBuf> {
-    platform::start();
     let mut hasher = blake3::Hasher::new();
-    hasher.update(assets::key().as_bytes());
-    hasher.update(platform::version().as_bytes());
+    hasher.update(assets::KEY.as_bytes());
+    hasher.update(V8::get_version().as_bytes());
     let key: String = hasher.finalize().to_hex().chars().take(32).collect();
     let parent = pcm_runtime_cache::root().ok()?.join(FOLDER);
     private_folder(&parent).ok()?;
     Some(parent.join(key))
+}
+
+/// Whether everything is there and what it was.
+pub(crate) fn is_whole(folder: &Path) -> bool {
+    open(folder, &[]).is_some()
 }
 
 fn open(folder: &Path, script: &'static [u8]) -> Option<Made> {
@@ -125,7 +132,7 @@ fn open(folder: &Path, script: &'static [u8]) -> Option<Made> {
     let bytes = usize::try_from(note.memory.size).ok()?;
     let snapshot = Snapshot { memory, bytes, state: note.state };
     let folder = Some(folder.to_owned());
-    Some(Made { script, wasm: Vec::new(), code_cache, stdlib, snapshot, folder })
+    Some(Made { script, code_cache, stdlib, snapshot, folder })
 }
 
 fn make(script: &'static [u8], wasm: &[u8]) -> Result<Fresh, DenoError> {
@@ -176,7 +183,7 @@ fn keep(folder: &Path, fresh: &Fresh) -> io::Result<()> {
     private_folder(aside.path())?;
     if fs::rename(aside.path(), folder).is_ok() {
         let _ = aside.keep(); // it has another name now
-    } else if open(folder, &[]).is_none() {
+    } else if !is_whole(folder) {
         // Not somebody else's of just now, but damaged.
         drop(fs::remove_dir_all(folder));
         fs::rename(aside.path(), folder)?;
@@ -203,12 +210,10 @@ fn anonymous(content: &[u8]) -> Result<File, DenoError> {
     Ok(file)
 }
 
-impl Made {
-    /// The interpreter as WebAssembly whose memory never holds more than `bytes`.
-    pub(crate) fn bounded(&self, bytes: u64) -> Result<Vec<u8>, DenoError> {
-        wasm::with_most_memory(&self.wasm, bytes)
-            .ok_or_else(|| DenoError::Damaged("it has no memory".to_owned()))
-    }
+/// The interpreter as WebAssembly whose memory never holds more than `bytes`.
+pub(crate) fn bounded(bytes: u64) -> Result<Vec<u8>, DenoError> {
+    wasm::with_most_memory(&assets::pyodide_wasm()?, bytes)
+        .ok_or_else(|| DenoError::Damaged("it has no memory".to_owned()))
 }
 
 #[cfg(test)]
@@ -218,6 +223,7 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
     use super::*;
+    use crate::platform;
 
     /// In a thread with the stack that V8 wants.
     fn on_a_thread(work: impl FnOnce() + Send + 'static) {

@@ -37,12 +37,3 @@ pub(crate) fn spawn(work: impl FnOnce() + Send + 'static) -> Result<(), DenoErro
 pub(crate) fn idle_runtime() -> Result<Runtime, DenoError> {
     Builder::new_current_thread().enable_time().build().map_err(DenoError::Thread)
 }
-
-/// What snapshots and code caches depend on: the version of V8 and the features that it found.
-pub(crate) fn version() -> String {
-    format!(
-        "{} {:08x}",
-        V8::get_version(),
-        deno_core::v8::script_compiler::cached_data_version_tag()
-    )
-}

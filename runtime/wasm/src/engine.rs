@@ -19,12 +19,15 @@ use crate::image;
 use crate::imports::{self, GuestState};
 use crate::instance::Instance;
 use crate::opened::{self, ExaminedImage, ImageContents, Opened};
+use crate::pagemap;
 use crate::pages::Image;
 use crate::saved::Origin;
 use crate::ticker::{Ticker, Ticking};
 
 /// The sessions that an engine has room for. Room is address space, 4 GiB each, not memory.
 const SESSIONS: u32 = 1_000;
+/// Those of an engine for one session: itself, and the one that others are compared with.
+const FEW_SESSIONS: u32 = 4;
 /// Dirty memory of an ended session that is cleaned in place: the next session, or a fork into its
 /// place, starts without page faults. What is beyond goes back to the system.
 const KEPT_BYTES: usize = 12 << 20;
@@ -36,6 +39,7 @@ pub struct WasmEngine(Arc<Shared>);
 struct Shared {
     description: ImageInfo,
     source: Source,
+    sessions: u32,
     plain: Variant,
     /// Made when the first session counts fuel.
     metered: OnceLock<Variant>,
@@ -153,7 +157,13 @@ impl WasmEngine {
 
     /// Another engine.
     pub fn new() -> Result<Self, EngineError> {
-        Self::of(image::info()?, Source::Embedded)
+        Self::of(image::info()?, Source::Embedded, SESSIONS)
+    }
+
+    /// One with room for a session and what its checkpoints need, for a process that has no other: address
+    /// space that others would have counts against the bounds of a process.
+    pub fn for_one_session() -> Result<Self, EngineError> {
+        Self::of(image::info()?, Source::Embedded, FEW_SESSIONS)
     }
 
     /// An engine whose sessions begin as an image of a session, that
@@ -163,7 +173,8 @@ impl WasmEngine {
     /// is all that tells it from a forged one: who knows the key can run programs as its user.
     pub fn from_image(file: &Path, key: &[u8; 32]) -> Result<Self, EngineError> {
         let opened = opened::open(file, key, &image::info()?, &Cache::of_user())?;
-        Self::of(opened.description.image.clone(), Source::Opened(Box::new(opened)))
+        let description = opened.description.image.clone();
+        Self::of(description, Source::Opened(Box::new(opened)), SESSIONS)
     }
 
     /// What is in the file of an image, and whether [`from_image`](Self::from_image) would take it.
@@ -171,12 +182,15 @@ impl WasmEngine {
         opened::examine(file, key, &image::info()?)
     }
 
-    fn of(description: ImageInfo, source: Source) -> Result<Self, EngineError> {
-        let plain = Variant::new(source.module(&description, Metering::Epochs)?, Metering::Epochs)?;
+    fn of(description: ImageInfo, source: Source, sessions: u32) -> Result<Self, EngineError> {
+        let _ = pagemap::of_this_process(); // without it pages are compared
+        let unpacked = source.module(&description, Metering::Epochs)?;
+        let plain = Variant::new(unpacked, Metering::Epochs, sessions)?;
         let info = EngineInfo::new(&description, &plain);
         Ok(Self(Arc::new(Shared {
             description,
             source,
+            sessions,
             plain,
             metered: OnceLock::new(),
             untouched: OnceCell::new(),
@@ -243,6 +257,7 @@ impl WasmEngine {
                 if self.opened().is_some() { "this image" } else { "Python" },
             ));
         }
+        variant.ticker.start().map_err(|error| error.to_string())?;
         let instance = Instance::new(&variant.image, metering, self.signals(), config).await;
         instance.map_err(|error| format!("{error:#}"))
     }
@@ -279,7 +294,7 @@ impl WasmEngine {
         }
         // Two first sessions may both make one; the second is dropped.
         let unpacked = self.0.source.module(&self.0.description, metering)?;
-        let metered = Variant::new(unpacked, metering)?;
+        let metered = Variant::new(unpacked, metering, self.0.sessions)?;
         Ok(self.0.metered.get_or_init(|| metered))
     }
 }
@@ -294,8 +309,8 @@ impl Source {
 }
 
 impl Variant {
-    fn new(unpacked: Unpacked, metering: Metering) -> Result<Self, EngineError> {
-        let (engine, allocation) = make_engine(metering)?;
+    fn new(unpacked: Unpacked, metering: Metering, sessions: u32) -> Result<Self, EngineError> {
+        let (engine, allocation) = make_engine(metering, sessions)?;
         // SAFETY: `cache.rs` has compared the file's hash with one that was compiled in beside the
         // image, or signed with the key of this user: it is what `Engine::precompile_module` gave
         // when this program, or the user's image, was made. It lies in a folder that only this user
@@ -306,7 +321,7 @@ impl Variant {
         imports::define(&mut linker)?;
         let smallest_memory = smallest_memory(&module);
         let image = linker.instantiate_pre(&module)?;
-        let ticker = Ticker::start(&engine)?;
+        let ticker = Ticker::new(&engine);
         Ok(Self { image, ticker, allocation, file: unpacked.path, smallest_memory })
     }
 }
@@ -331,10 +346,11 @@ impl EngineInfo {
 
 /// With a pool if there is address space for one; with pages kept warm if the system can say which
 /// are dirty (Linux 6.7), because cleaning all of them would cost milliseconds.
-fn make_engine(metering: Metering) -> Result<(Engine, Allocation), EngineError> {
+fn make_engine(metering: Metering, sessions: u32) -> Result<(Engine, Allocation), EngineError> {
     for dirty_pages in [Enabled::Yes, Enabled::No] {
         let mut config = engine_config(metering);
-        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(dirty_pages)));
+        config
+            .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(dirty_pages, sessions)));
         if let Ok(engine) = Engine::new(&config) {
             return Ok((engine, Allocation::Pooling));
         }
@@ -342,12 +358,12 @@ fn make_engine(metering: Metering) -> Result<(Engine, Allocation), EngineError> 
     Ok((Engine::new(&engine_config(metering))?, Allocation::OnDemand))
 }
 
-fn pool(dirty_pages: Enabled) -> PoolingAllocationConfig {
+fn pool(dirty_pages: Enabled, sessions: u32) -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
-    pool.total_core_instances(SESSIONS)
-        .total_memories(SESSIONS)
-        .total_tables(SESSIONS)
-        .total_stacks(SESSIONS)
+    pool.total_core_instances(sessions)
+        .total_memories(sessions)
+        .total_tables(sessions)
+        .total_stacks(sessions)
         .table_elements(20_000)
         .max_memory_size(4 << 30)
         // A place that was used is used again before a new one is: what the engine keeps mapped

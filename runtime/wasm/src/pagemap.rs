@@ -3,8 +3,20 @@
 use std::fs::File;
 use std::io;
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use rustix::ioctl::{Ioctl, IoctlOutput, Opcode};
+
+/// The file of this process that is asked. It is opened once, with the engine: later there may be no
+/// way to open anything.
+pub(crate) fn of_this_process() -> io::Result<&'static File> {
+    static OPENED: OnceLock<File> = OnceLock::new();
+    if let Some(file) = OPENED.get() {
+        return Ok(file);
+    }
+    let file = File::open("/proc/self/pagemap")?;
+    Ok(OPENED.get_or_init(|| file))
+}
 
 /// What `PAGEMAP_SCAN` takes; see the system's `linux/fs.h`.
 #[repr(C)]

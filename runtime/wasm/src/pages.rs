@@ -10,7 +10,7 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 
-use crate::pagemap::{Which, scan};
+use crate::pagemap::{Which, of_this_process, scan};
 
 /// What is kept of memory at a time, whatever the system's own pages are.
 pub(crate) const PAGE: usize = 4096;
@@ -151,9 +151,9 @@ pub(crate) fn gather(memory: &mut [u8], most: usize, pages: usize) -> io::Result
 
 /// The ranges of `memory` that were written to, in order.
 fn written(memory: &[u8]) -> io::Result<Vec<Range<usize>>> {
-    let pagemap = File::open("/proc/self/pagemap")?;
+    let pagemap = of_this_process()?;
     // The ioctl is of Linux 6.7; reading the entries is older than anything that runs this.
-    scan(&pagemap, memory, Which::Written).or_else(|_| read_entries(&pagemap, memory))
+    scan(pagemap, memory, Which::Written).or_else(|_| read_entries(pagemap, memory))
 }
 
 /// The same by the table of entries, one of eight bytes for each of the system's pages.

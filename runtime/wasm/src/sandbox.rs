@@ -67,6 +67,13 @@ impl WasmSandbox {
         }
     }
 
+    /// Signs a saved session that was signed with the key `from` with the key `to`, in place. One that
+    /// was signed with another, or changed since, is refused.
+    pub fn resign(saved: &mut [u8], from: &[u8; 32], to: &[u8; 32]) -> Result<(), ExecutorError> {
+        saved::resign(saved, from, to)
+            .map_err(|refused| ExecutorError::BadState(refused.to_string()))
+    }
+
     fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Acquire)
     }

@@ -1,8 +1,8 @@
 //! The clock that interrupts guest code: it ticks while something runs, and sleeps otherwise.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ const TICK: Duration = Duration::from_millis(10);
 const PATIENCE: u32 = 20;
 
 /// Advances the engine's epoch.
-#[derive(Debug)]
 pub(crate) struct Ticker {
+    engine: Engine,
     shared: Arc<Shared>,
-    thread: Thread,
+    thread: Mutex<Option<Thread>>,
 }
 
 #[derive(Debug, Default)]
@@ -28,30 +28,48 @@ struct Shared {
 }
 
 impl Ticker {
-    /// Starts the thread; it ends with the ticker.
-    pub(crate) fn start(engine: &Engine) -> io::Result<Self> {
-        let shared = Arc::new(Shared::default());
-        let (engine, state) = (engine.clone(), Arc::clone(&shared));
-        let thread = thread::Builder::new()
-            .name("pcm-ticker".to_owned())
-            .spawn(move || tick(&engine, &state))?;
-        Ok(Self { shared, thread: thread.thread().clone() })
+    pub(crate) fn new(engine: &Engine) -> Self {
+        Self { engine: engine.clone(), shared: Arc::default(), thread: Mutex::default() }
+    }
+
+    /// Starts the thread, unless it was started before; it ends with the ticker. Not with the engine:
+    /// a process that still has one thread can close a jail around itself.
+    pub(crate) fn start(&self) -> io::Result<()> {
+        let mut thread = self.thread();
+        if thread.is_none() {
+            let (engine, state) = (self.engine.clone(), Arc::clone(&self.shared));
+            let started = thread::Builder::new()
+                .name("pcm-ticker".to_owned())
+                .spawn(move || tick(&engine, &state))?;
+            *thread = Some(started.thread().clone());
+        }
+        Ok(())
     }
 
     /// Lets the clock tick as long as the guard lives.
     pub(crate) fn running(&self) -> Ticking<'_> {
         self.shared.running.fetch_add(1, SeqCst);
         if self.shared.asleep.load(SeqCst) {
-            self.thread.unpark();
+            self.wake();
         }
         Ticking(&self.shared)
+    }
+
+    fn wake(&self) {
+        if let Some(thread) = &*self.thread() {
+            thread.unpark();
+        }
+    }
+
+    fn thread(&self) -> MutexGuard<'_, Option<Thread>> {
+        self.thread.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Ticker {
     fn drop(&mut self) {
         self.shared.stopped.store(true, SeqCst);
-        self.thread.unpark();
+        self.wake();
     }
 }
 

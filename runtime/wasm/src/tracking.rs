@@ -12,7 +12,7 @@ use std::os::fd::OwnedFd;
 use rustix::ioctl::{Opcode, Updater, ioctl, opcode};
 use rustix::mm::{UserfaultfdFlags, userfaultfd};
 
-use crate::pagemap::{Which, scan};
+use crate::pagemap::{Which, of_this_process, scan};
 
 /// Follows one memory, for as long as it lives. It must end before that memory is used for another
 /// session: the engine asks the system what is dirty, and the answer would leave out what is
@@ -20,7 +20,7 @@ use crate::pagemap::{Which, scan};
 #[derive(Debug)]
 pub(crate) struct Tracker {
     faults: OwnedFd,
-    pagemap: File,
+    pagemap: &'static File,
     /// The part of the memory that is followed, from its start.
     length: usize,
 }
@@ -36,7 +36,7 @@ impl Tracker {
         let mut hello = Hello { api: API, features: WRITE_PROTECT_ASYNC, ioctls: 0 };
         // SAFETY: UFFDIO_API takes a `struct uffdio_api`, which `Hello` is.
         unsafe { ioctl(&faults, Updater::<HELLO, Hello>::new(&mut hello)) }?;
-        let mut tracker = Self { faults, pagemap: File::open("/proc/self/pagemap")?, length: 0 };
+        let mut tracker = Self { faults, pagemap: of_this_process()?, length: 0 };
         tracker.follow(memory)?;
         Ok(tracker)
     }
@@ -46,7 +46,7 @@ impl Tracker {
         if memory.len() > self.length {
             self.follow(memory)?; // it has grown
         }
-        scan(&self.pagemap, memory, Which::Changed)
+        scan(self.pagemap, memory, Which::Changed)
     }
 
     fn follow(&mut self, memory: &[u8]) -> io::Result<()> {
