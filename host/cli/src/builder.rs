@@ -21,13 +21,17 @@ use crate::Image;
 use crate::packages::HostPackages;
 use crate::places::{Places, StoragePlace};
 use crate::progress::Progress;
-use crate::{BackendKind, Error, Session};
+use crate::worker::{self, JailMode, Pool};
+use crate::{BackendKind, Error, Placement, Session};
 
 /// What a session shall be like. Made by [`Session::builder`].
 #[derive(Debug, Default)]
 #[must_use = "nothing happens before `start`"]
 pub struct SessionBuilder {
     backend: BackendKind,
+    placement: Option<Placement>,
+    jail: JailMode,
+    workers: Option<Pool>,
     config: SandboxConfig,
     timeout: Option<Duration>,
     functions: Vec<Function>,
@@ -56,6 +60,26 @@ impl SessionBuilder {
     pub fn backend(mut self, backend: BackendKind) -> Self {
         self.backend = backend;
         self
+    }
+
+    /// Runs the engine in this process, or in one of its own; [`Placement::of`] says where it runs when
+    /// nobody says anything.
+    pub fn placement(mut self, placement: Placement) -> Self {
+        self.placement = Some(placement);
+        self
+    }
+
+    /// How much of a jail a worker is in.
+    pub fn jail(mut self, jail: JailMode) -> Self {
+        self.jail = jail;
+        self
+    }
+
+    /// Runs the engine in a worker of this pool, in place of one of those that sessions share. How much of
+    /// a jail it is in is the pool's to say.
+    pub fn workers(mut self, pool: &Pool) -> Self {
+        self.workers = Some(pool.clone());
+        self.placement(Placement::Worker)
     }
 
     /// Bounds every run that does not bring limits of its own.
@@ -375,6 +399,22 @@ impl SessionBuilder {
     async fn executor(self) -> Result<Arc<dyn Executor>, Error> {
         let Self { backend, mut config, wheels, deps_timeout: timeout, .. } = self;
         config.packages = Some(Arc::new(HostPackages { backend, wheels, timeout }));
+        let placement = self.placement.unwrap_or_else(|| Placement::of(backend));
+        if placement == Placement::Worker {
+            #[cfg(feature = "wasm")]
+            if self.image.is_some() {
+                return Err(Error::ImageInWorker);
+            }
+            if !backend.is_built_in() {
+                return Err(Error::BackendNotBuilt { backend });
+            }
+            let pool = match self.workers {
+                Some(pool) => pool,
+                None => worker::pool(backend, self.jail)?,
+            };
+            worker::prepare(backend, &pool, |line| self.progress.say(line)).await?;
+            return worker::sandbox(backend, pool, config);
+        }
         backend.prepare(self.progress).await?;
         #[cfg(feature = "wasm")]
         match self.image {

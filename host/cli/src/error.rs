@@ -27,6 +27,32 @@ pub enum Error {
         /// What was asked for.
         backend: BackendKind,
     },
+    /// There is no placement of that name.
+    #[error("there is no placement {name:?}; there are: in-process, worker")]
+    UnknownPlacement {
+        /// What was asked for.
+        name: String,
+    },
+    /// The backend does not run in workers.
+    #[error("the {backend} backend does not run in a worker of this program")]
+    NoWorkers {
+        /// What was asked for.
+        backend: BackendKind,
+    },
+    /// The pool's workers hold another backend.
+    #[error("workers of this pool hold {engine}, not {backend}")]
+    OtherPool {
+        /// What was asked for.
+        backend: BackendKind,
+        /// What the pool has.
+        engine: String,
+    },
+    /// There are no workers.
+    #[error(transparent)]
+    Worker(#[from] crate::worker::WorkerError),
+    /// An image was given, and a worker has none.
+    #[error("an image is loaded into this process: with it, use the placement in-process")]
+    ImageInWorker,
     /// Tools and a port were given, and both would answer the same calls.
     #[error("a session takes tools or a port, not both: the port answers the calls of tools too")]
     ToolsAndPort,

@@ -42,9 +42,11 @@ mod error;
 #[cfg(feature = "wasm")]
 mod image;
 mod packages;
+mod placement;
 mod places;
 mod progress;
 mod session;
+pub mod worker;
 
 pub use pcm_middleware as middleware;
 #[cfg(feature = "network")]
@@ -78,5 +80,6 @@ pub use crate::error::Error;
 #[cfg(feature = "wasm")]
 pub use crate::image::{BuiltImage, Image, ImageBuilder};
 pub use crate::packages::package_source;
+pub use crate::placement::Placement;
 pub use crate::places::{Places, StoragePlace};
 pub use crate::session::Session;

@@ -5,5 +5,6 @@ mod cli;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    pcm_sandbox::worker::init();
     cli::main()
 }

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::builder::styling::AnsiColor;
-use pcm_sandbox::{BackendKind, ExecutionResult, Map, Session, Value, json};
+use pcm_sandbox::worker::{self, JailReport, Pool, WorkerError};
+use pcm_sandbox::{BackendKind, ExecutionResult, Map, Placement, Session, Value, json};
 use serde::Serialize;
 
 use super::exit::{self, Failure};
@@ -31,12 +32,23 @@ struct Report {
     /// Where the engines keep what they unpacked; null if that is nowhere.
     cache_folder: Option<PathBuf>,
     backends: Vec<Check>,
+    jail: Jail,
+}
+
+/// What was found out about the jail of workers.
+#[derive(Debug, Serialize)]
+struct Jail {
+    /// Its parts, and which of them this machine permits; null where no worker starts.
+    parts: Option<JailReport>,
+    problem: Option<String>,
 }
 
 /// What was found out about one backend.
 #[derive(Debug, Serialize)]
 struct Check {
     backend: BackendKind,
+    /// Which process its engine runs in unless told otherwise.
+    placement: Placement,
     available: bool,
     /// Loading the engine and starting a sandbox.
     start_ms: Option<f64>,
@@ -76,12 +88,24 @@ async fn examine() -> Report {
         ok: backends.iter().any(|check| check.available && check.backend == default_backend),
         cache_folder: cache_folder(),
         backends,
+        jail: match jail(default_backend).await {
+            Ok(parts) => Jail { parts, problem: None },
+            Err(error) => Jail { parts: None, problem: Some(error.to_string()) },
+        },
     }
+}
+
+/// Starts a worker, and asks what surrounds it.
+async fn jail(backend: BackendKind) -> Result<Option<JailReport>, WorkerError> {
+    let pool = Pool::new(worker::config(backend))?;
+    pool.warm().await?;
+    Ok(pool.jail().cloned())
 }
 
 async fn check(backend: BackendKind) -> Check {
     let mut check = Check {
         backend,
+        placement: Placement::of(backend),
         available: false,
         start_ms: None,
         run_ms: None,
@@ -181,7 +205,24 @@ fn as_text(report: &Report, terminal: bool) -> String {
         Some(folder) => folder.display().to_string(),
         None => "none; what an engine needs is unpacked at every start".to_owned(),
     };
-    format!("pcm-sandbox {}\n\n{}\ncache: {cache}\n", report.version, table::aligned(&rows))
+    let (version, table, jail) = (report.version, table::aligned(&rows), report.jail.as_text());
+    format!("pcm-sandbox {version}\n\n{table}\njail:  {jail}\ncache: {cache}\n")
+}
+
+impl Jail {
+    fn as_text(&self) -> String {
+        let Some(parts) = &self.parts else {
+            let problem = self.problem.as_deref().unwrap_or("it says nothing");
+            return format!("no worker starts: {problem}");
+        };
+        let missing: Vec<String> =
+            parts.missing().map(|(part, reason)| format!("\n       no {part}: {reason}")).collect();
+        let (all, held) = (parts.parts().count(), parts.parts().count() - missing.len());
+        if missing.is_empty() {
+            return format!("all {all} parts of it hold for engines in a process of their own");
+        }
+        format!("{held} of {all} parts of it hold{}", missing.concat())
+    }
 }
 
 fn describe(check: &Check, default: BackendKind) -> String {
@@ -192,7 +233,11 @@ fn describe(check: &Check, default: BackendKind) -> String {
             None => format!("{problem}{marker}"),
         },
         (None, Some(start), Some(run)) => {
-            format!("started in {start:.1} ms, ran 1 + 1 in {run:.2} ms{marker}")
+            let place = match check.placement {
+                Placement::Worker => " in a process of its own",
+                _ => "",
+            };
+            format!("started in {start:.1} ms{place}, ran 1 + 1 in {run:.2} ms{marker}")
         }
         _ => marker.trim_start().to_owned(),
     }

@@ -30,6 +30,7 @@ mod source;
 mod store;
 mod table;
 mod tools;
+mod wall;
 mod workflows;
 
 use std::process::ExitCode;

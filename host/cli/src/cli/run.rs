@@ -2,10 +2,9 @@
 
 use std::process::ExitCode;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
 use pcm_sandbox::{
-    BackendKind, Error, ErrorKind, ExecutionError, ExecutionResult, RunRequest, Session,
-    SessionBuilder, SessionState,
+    Error, ErrorKind, ExecutionError, ExecutionResult, RunRequest, Session, SessionBuilder,
+    SessionState,
 };
 
 use super::exit::{self, Failure};
@@ -18,6 +17,7 @@ use super::printer::{Format, Printer};
 use super::progress::Waiting;
 use super::session::{LimitArgs, SessionArgs};
 use super::source::SourceArgs;
+use super::wall::WallArgs;
 
 /// Run Python code in a sandbox and show what it prints and the value of its last expression
 ///
@@ -29,9 +29,8 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     source: SourceArgs,
 
-    /// The wall around the code; `pcm-sandbox doctor` tells which of them work here
-    #[arg(short, long, value_name = "KEY", default_value_t, value_parser = backend_keys())]
-    backend: BackendKind,
+    #[command(flatten)]
+    wall: WallArgs,
 
     /// The same as --format json
     #[arg(long, conflicts_with = "format")]
@@ -76,13 +75,14 @@ Examples:
 
 /// Runs what the arguments name. The exit code is that of the last code that ran.
 pub(crate) fn main(args: RunArgs) -> Result<ExitCode, Failure> {
-    let backend = args.backend;
+    let backend = args.wall.backend();
     let limits = args.policy.limits(args.limits.limits(), args.limits.has_timeout());
     let format = if args.json { Format::Json } else { args.format };
     let codes = args.source.read()?;
     let builder = args.session.builder(backend, limits.clone());
     let builder = builder.places(args.host.places()?).network(args.network.profile()?);
-    let builder = args.policy.add_to(builder)?;
+    let builder = args.wall.add_to(args.policy.add_to(builder)?);
+    let builder = builder.map_err(|error| Failure::startup(error.to_string()))?;
     // What waits for a session to come, in a program that has one.
     #[cfg(feature = "deno")]
     pcm_sandbox::DenoEngine::shared().set_spares(0);
@@ -170,17 +170,12 @@ fn not_run(session: &Session) -> ExecutionResult {
     ExecutionResult::failed(session.backend().key(), error, SessionState::Kept)
 }
 
-fn backend_keys() -> impl TypedValueParser<Value = BackendKind> {
-    PossibleValuesParser::new(BackendKind::ALL.map(BackendKind::key))
-        .try_map(|key| key.parse::<BackendKind>())
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use clap::Parser as _;
-    use pcm_sandbox::Limits;
+    use pcm_sandbox::{BackendKind, Limits};
 
     use super::*;
     use crate::cli::{Cli, Command};
@@ -211,9 +206,9 @@ mod tests {
     #[test]
     fn every_backend_can_be_named() -> Result<(), clap::Error> {
         for kind in BackendKind::ALL {
-            assert_eq!(parse(&["--backend", kind.key()])?.backend, kind);
+            assert_eq!(parse(&["--backend", kind.key()])?.wall.backend(), kind);
         }
-        assert_eq!(parse(&[])?.backend, BackendKind::Wasm);
+        assert_eq!(parse(&[])?.wall.backend(), BackendKind::Wasm);
         assert!(parse(&["--backend", "docker"]).is_err());
         Ok(())
     }

@@ -11,6 +11,7 @@ mod host;
 mod image;
 mod images;
 mod packages;
+mod placement;
 mod policy;
 mod pyodide;
 mod redis;
