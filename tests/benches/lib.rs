@@ -6,6 +6,9 @@ use std::fs;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+
 /// The machine and how busy it is, in a line.
 pub fn machine() -> String {
     let cpu = field("/proc/cpuinfo", "model name");
@@ -29,13 +32,42 @@ pub fn median_and_most(mut values: Vec<f64>) -> (f64, f64) {
     (middle, values.last().copied().unwrap_or_default())
 }
 
+/// Python that makes many calls, and tells how many seconds one of them took.
+pub fn calls_of(call: &str) -> String {
+    const CALLS: usize = 1000;
+    format!(
+        "from time import perf_counter as now
+begin = now()
+for i in range({CALLS}):
+    {call}
+(now() - begin) / {CALLS}"
+    )
+}
+
+/// The seconds that Python has told.
+pub fn time_of(value: &Value) -> Result<Duration> {
+    let seconds = value.as_f64().with_context(|| format!("{value} is no time"))?;
+    Ok(Duration::try_from_secs_f64(seconds)?)
+}
+
+/// The time in the middle, and the one that 95 of 100 do not exceed.
+pub fn p50_and_p95(times: &[Duration]) -> Option<[Duration; 2]> {
+    let mut times = times.to_vec();
+    times.sort();
+    let at = |percent: usize| times.get(times.len() * percent / 100).copied();
+    Some([at(50)?, at(95)?])
+}
+
 /// Memory that belongs to this process alone, in bytes.
 pub fn private_bytes() -> u64 {
-    ["Private_Clean", "Private_Dirty"]
-        .iter()
-        .map(|name| kilobytes("/proc/self/smaps_rollup", name))
-        .sum::<u64>()
-        << 10
+    private_bytes_of(std::process::id())
+}
+
+/// Memory that belongs to any process alone, in bytes.
+pub fn private_bytes_of(process: u32) -> u64 {
+    let rollup = format!("/proc/{process}/smaps_rollup");
+    let parts = ["Private_Clean", "Private_Dirty"].map(|name| kilobytes(&rollup, name));
+    parts.iter().sum::<u64>() << 10
 }
 
 /// Memory of this process, shared pages by its share of them, in bytes.

@@ -12,15 +12,18 @@ use pcm_runtime_api::{Executor, Limits, SandboxConfig};
 use pcm_runtime_deno::{DenoEngine, DenoSandbox};
 use pcm_runtime_wasm::{WasmEngine, WasmSandbox};
 use pcm_sandbox::BackendKind;
+use pcm_sandbox::worker::{self, Pool, PoolConfig};
 use tokio::runtime::{Builder, Runtime};
 
 fn main() -> Result<ExitCode> {
+    worker::init();
     let arguments = Arguments::from_args();
     let cases = load_cases(&Path::new(env!("CARGO_MANIFEST_DIR")).join("cases"))?;
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = Arc::new(runtime.context("cannot start the tokio runtime")?);
     let mut trials = Vec::new();
-    for backend in [wasm(), deno()] {
+    let placed = [BackendKind::Wasm, BackendKind::DenoSandbox].map(in_worker);
+    for backend in [wasm(), deno()].into_iter().chain(placed) {
         trials.push(must_be_here(&backend));
         trials.extend(cases.iter().map(|case| trial(&backend, case.clone(), &runtime)));
     }
@@ -28,34 +31,23 @@ fn main() -> Result<ExitCode> {
 }
 
 /// A backend of this machine, or the reason why there is none.
-enum Found {
-    Here(Arc<dyn Backend>),
-    Missing { key: &'static str, reason: String },
-}
-
-impl Found {
-    fn key(&self) -> &'static str {
-        match self {
-            Self::Here(backend) => backend.key(),
-            Self::Missing { key, .. } => key,
-        }
-    }
+struct Found {
+    /// What its tests are called by.
+    name: String,
+    backend: Result<Arc<dyn Backend>, String>,
 }
 
 /// Fails when a backend is missing that no machine is without: else all its cases were ignored and
 /// nobody would see it.
 fn must_be_here(found: &Found) -> Trial {
-    let outcome = match found {
-        Found::Here(_) => Ok(()),
-        Found::Missing { reason, .. } => Err(Failed::from(reason)),
-    };
-    Trial::test(format!("{}::is_here", found.key()), move || outcome)
+    let outcome = found.backend.as_ref().map(drop).map_err(Failed::from);
+    Trial::test(format!("{}::is_here", found.name), move || outcome)
 }
 
 fn trial(found: &Found, case: Case, runtime: &Arc<Runtime>) -> Trial {
-    let name = format!("{}::{}::{}", found.key(), case.topic(), case.id);
-    match found {
-        Found::Here(backend) => {
+    let name = format!("{}::{}::{}", found.name, case.topic(), case.id);
+    match &found.backend {
+        Ok(backend) => {
             let (backend, runtime) = (Arc::clone(backend), Arc::clone(runtime));
             Trial::ignorable_test(name, move || {
                 match runtime.block_on(run_case(&*backend, &case)) {
@@ -65,7 +57,7 @@ fn trial(found: &Found, case: Case, runtime: &Arc<Runtime>) -> Trial {
                 }
             })
         }
-        Found::Missing { reason, .. } => {
+        Err(reason) => {
             let reason = reason.clone();
             let ignored = move || Ok(Completion::ignored_with(reason));
             Trial::ignorable_test(name, ignored).with_ignored_flag(true)
@@ -105,13 +97,45 @@ impl Backend for Deno {
     }
 }
 
-fn deno() -> Found {
-    Found::Here(Arc::new(Deno(DenoEngine::shared())))
+/// A backend whose sessions have workers of their own.
+#[derive(Debug)]
+struct InWorker {
+    backend: BackendKind,
+    pool: Pool,
+}
+
+#[async_trait]
+impl Backend for InWorker {
+    fn key(&self) -> &'static str {
+        self.backend.key()
+    }
+
+    async fn open(&self, limits: Limits) -> Result<Arc<dyn Executor>> {
+        let packages = Some(pcm_sandbox::package_source(self.backend));
+        let config = SandboxConfig { limits, packages, ..SandboxConfig::default() };
+        worker::prepare(self.backend, &self.pool, |_| {}).await?;
+        Ok(worker::sandbox(self.backend, self.pool.clone(), config)?)
+    }
 }
 
 fn wasm() -> Found {
-    match WasmEngine::shared() {
-        Ok(engine) => Found::Here(Arc::new(Wasm(engine))),
-        Err(error) => Found::Missing { key: "wasm", reason: error.to_string() },
-    }
+    let backend = match WasmEngine::shared() {
+        Ok(engine) => Ok(Arc::new(Wasm(engine)) as Arc<dyn Backend>),
+        Err(error) => Err(error.to_string()),
+    };
+    Found { name: "wasm".to_owned(), backend }
+}
+
+fn deno() -> Found {
+    let backend = Arc::new(Deno(DenoEngine::shared()));
+    Found { name: "deno-sandbox".to_owned(), backend: Ok(backend) }
+}
+
+fn in_worker(backend: BackendKind) -> Found {
+    let name = format!("{backend}-worker");
+    let config = PoolConfig { warm: 0, ..worker::config(backend) };
+    let placed = Pool::new(config).map(|pool| Arc::new(InWorker { backend, pool }));
+    let backend =
+        placed.map(|placed| placed as Arc<dyn Backend>).map_err(|error| error.to_string());
+    Found { name, backend }
 }

@@ -14,6 +14,7 @@ use crate::canary::{Canaries, secret};
 use crate::case::{Across, Case, Header};
 use crate::host::Hosted;
 use crate::memory::{Before, SLACK};
+use crate::wall::Wall;
 
 /// How long a session may keep silent before it counts as stuck: twice the default timeout.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -47,10 +48,10 @@ impl fmt::Display for Breach {
 
 impl std::error::Error for Breach {}
 
-/// Runs all programs of a case on a backend.
-pub async fn attack(backend: BackendKind, case: &Case, canaries: &Canaries) -> Result<(), Breach> {
+/// Runs all programs of a case behind a wall.
+pub async fn attack(wall: Wall, case: &Case, canaries: &Canaries) -> Result<(), Breach> {
     let mut attack = Attack {
-        backend,
+        wall,
         header: &case.header,
         limits: case.header.limits.limits(),
         canaries,
@@ -69,7 +70,7 @@ pub async fn attack(backend: BackendKind, case: &Case, canaries: &Canaries) -> R
 }
 
 struct Attack<'a> {
-    backend: BackendKind,
+    wall: Wall,
     header: &'a Header,
     limits: Limits,
     canaries: &'a Canaries,
@@ -84,7 +85,7 @@ impl Attack<'_> {
     }
 
     async fn run(&mut self, programs: &[String]) -> Result<()> {
-        let sibling = Sibling::start(self.backend).await?;
+        let sibling = Sibling::start(self.wall).await?;
         // A place for sessions that was used before keeps some memory; that is not the attack's.
         self.session().await?.session.close().await;
         let before = Before::now();
@@ -94,7 +95,7 @@ impl Attack<'_> {
         let named = self.header.host_mib.map(|mib| mib << 20);
         // 16 times: what SECURITY.md allows for a frame.
         let host = named.unwrap_or_else(|| self.limits.host_call_bytes.saturating_mul(16));
-        let each = self.limits.memory_bytes.saturating_add(besides(self.backend));
+        let each = self.limits.memory_bytes.saturating_add(besides(self.wall.backend));
         let sessions = each.saturating_mul(self.header.sessions as u64);
         self.faults.extend(before.faults(sessions.saturating_add(host), named.unwrap_or(SLACK)));
         if self.canaries.was_knocked() {
@@ -106,7 +107,7 @@ impl Attack<'_> {
     async fn session(&self) -> Result<Hosted> {
         let Header { rollback, .. } = *self.header;
         let config = SandboxConfig { rollback, ..self.limits.clone().into() };
-        Ok(Hosted::start(self.backend, config, self.canaries.places()).await?)
+        Ok(Hosted::start(self.wall, config, self.canaries.places()).await?)
     }
 
     /// As many sessions as the header says.
@@ -278,8 +279,8 @@ struct Sibling {
 }
 
 impl Sibling {
-    async fn start(backend: BackendKind) -> Result<Self> {
-        let hosted = Hosted::start(backend, SandboxConfig::default(), json!(null)).await?;
+    async fn start(wall: Wall) -> Result<Self> {
+        let hosted = Hosted::start(wall, SandboxConfig::default(), json!(null)).await?;
         let sibling = Self { hosted, secret: secret() };
         let code = format!("sibling_secret = {:?}", sibling.secret);
         let result = sibling.hosted.session.run(code).await;

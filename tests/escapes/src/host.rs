@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use pcm_conformance::MemoryHost;
 use pcm_sandbox::{
-    BackendKind, Error, HostCall, HostError, HostPort, Limits, Namespace, Payload, SandboxConfig,
-    Session,
+    Error, HostCall, HostError, HostPort, Limits, Namespace, Payload, SandboxConfig, Session,
 };
 use serde_json::{Value, json};
+
+use crate::wall::Wall;
 
 /// A session and its host. The two hold each other until this is dropped.
 #[derive(Debug)]
@@ -22,14 +23,10 @@ pub struct Hosted {
 
 impl Hosted {
     /// Starts a session; `places` is where the canaries are.
-    pub async fn start(
-        backend: BackendKind,
-        config: SandboxConfig,
-        places: Value,
-    ) -> Result<Self, Error> {
-        let host = Arc::new(Host::new(places, backend, config.limits.clone()));
+    pub async fn start(wall: Wall, config: SandboxConfig, places: Value) -> Result<Self, Error> {
+        let host = Arc::new(Host::new(places, wall, config.limits.clone()));
         let port = Arc::clone(&host) as Arc<dyn HostPort>;
-        let builder = Session::builder().backend(backend).limits(config.limits).port(port);
+        let builder = wall.builder().limits(config.limits).port(port);
         let builder = if config.rollback { builder.rollback() } else { builder };
         let session = builder.start().await?;
         *host.caller() = Some(session.clone());
@@ -61,15 +58,15 @@ impl Drop for Hosted {
 struct Host {
     memory: MemoryHost,
     places: Value,
-    backend: BackendKind,
+    wall: Wall,
     limits: Limits,
     caller: Mutex<Option<Session>>,
 }
 
 impl Host {
-    fn new(places: Value, backend: BackendKind, limits: Limits) -> Self {
+    fn new(places: Value, wall: Wall, limits: Limits) -> Self {
         let memory = MemoryHost::default();
-        Self { memory, places, backend, limits, caller: Mutex::new(None) }
+        Self { memory, places, wall, limits, caller: Mutex::new(None) }
     }
 
     fn caller(&self) -> MutexGuard<'_, Option<Session>> {
@@ -94,7 +91,7 @@ impl Host {
     }
 
     async fn nest_fresh(&self, args: &Value) -> Result<Payload, HostError> {
-        let other = Hosted::start(self.backend, self.limits.clone().into(), self.places.clone())
+        let other = Hosted::start(self.wall, self.limits.clone().into(), self.places.clone())
             .await
             .map_err(|error| HostError::new("RuntimeError", error.to_string()))?;
         Ok(run(&other.session, args).await)

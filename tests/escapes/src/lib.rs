@@ -20,7 +20,9 @@ pub mod case;
 pub mod expect;
 pub mod host;
 mod memory;
+pub mod wall;
 
 pub use attack::attack;
 pub use canary::Canaries;
 pub use case::{Case, load_cases};
+pub use wall::Wall;

@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use libtest_mimic::{Arguments, Failed, Trial};
-use pcm_escapes::{Canaries, Case, attack, canary, load_cases};
-use pcm_sandbox::BackendKind;
+use pcm_escapes::{Canaries, Case, Wall, attack, canary, load_cases};
+use pcm_sandbox::worker;
 use tokio::runtime::{Builder, Runtime};
 
 fn main() -> Result<ExitCode> {
+    worker::init();
     if std::env::var_os(canary::VARIABLE).is_none() {
         return Err(with_secret());
     }
@@ -22,13 +23,11 @@ fn main() -> Result<ExitCode> {
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = Arc::new(runtime.context("cannot start the tokio runtime")?);
     let canaries = Arc::new(Canaries::place()?);
-    let backends = BackendKind::ALL.into_iter().filter(|backend| backend.is_built_in());
-    let trials = backends.flat_map(|backend| {
-        let cases = cases.iter().filter(move |case| case.is_for(backend.key()));
-        cases.map(move |case| (backend, case.clone()))
+    let walls = Wall::all();
+    let trials = walls.iter().flat_map(|wall| {
+        let cases = cases.iter().filter(|case| case.is_for(wall.backend.key()));
+        cases.map(|case| trial(*wall, case.clone(), Arc::clone(&runtime), &canaries))
     });
-    let trials =
-        trials.map(|(backend, case)| trial(backend, case, Arc::clone(&runtime), &canaries));
     Ok(libtest_mimic::run(&arguments, trials.collect()).exit_code())
 }
 
@@ -42,14 +41,9 @@ fn with_secret() -> anyhow::Error {
     Command::new(program).args(arguments).env(canary::VARIABLE, canary::secret()).exec().into()
 }
 
-fn trial(
-    backend: BackendKind,
-    case: Case,
-    runtime: Arc<Runtime>,
-    canaries: &Arc<Canaries>,
-) -> Trial {
+fn trial(wall: Wall, case: Case, runtime: Arc<Runtime>, canaries: &Arc<Canaries>) -> Trial {
     let canaries = Arc::clone(canaries);
-    Trial::test(format!("{backend}::{}::{}", case.line, case.name), move || {
-        runtime.block_on(attack(backend, &case, &canaries)).map_err(Failed::from)
+    Trial::test(format!("{wall}::{}::{}", case.line, case.name), move || {
+        runtime.block_on(attack(wall, &case, &canaries)).map_err(Failed::from)
     })
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
-use pcm_benches::machine;
+use pcm_benches::{machine, p50_and_p95};
 use pcm_runtime_deno::DenoEngine;
 use serde_json::{Value, json};
 
@@ -143,32 +143,6 @@ fn processes(peer: Option<&Peer>, rounds: usize) -> Result<Row> {
         println!("no figure for the whole command: build pcm-sandbox first\n");
     }
     Ok(Row { name: "a process, first result", wall: of_wall, peer: of_peer })
-}
-
-/// Python that makes many calls, and tells how many seconds one of them took.
-fn calls_of(call: &str) -> String {
-    const CALLS: usize = 1000;
-    format!(
-        "from time import perf_counter as now
-begin = now()
-for i in range({CALLS}):
-    {call}
-(now() - begin) / {CALLS}"
-    )
-}
-
-/// The seconds that Python has told.
-fn time_of(value: &Value) -> Result<Duration> {
-    let seconds = value.as_f64().with_context(|| format!("{value} is no time"))?;
-    Ok(Duration::try_from_secs_f64(seconds)?)
-}
-
-/// The time in the middle, and the one that 95 of 100 do not exceed.
-fn p50_and_p95(times: &[Duration]) -> Option<[Duration; 2]> {
-    let mut times = times.to_vec();
-    times.sort();
-    let at = |percent: usize| times.get(times.len() * percent / 100).copied();
-    Some([at(50)?, at(95)?])
 }
 
 impl Row {

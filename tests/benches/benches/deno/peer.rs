@@ -8,11 +8,11 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use pcm_benches::{pss_bytes_of, resident_bytes_of};
+use pcm_benches::{calls_of, pss_bytes_of, resident_bytes_of, time_of};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::{Memory, Times, calls_of, time_of};
+use crate::{Memory, Times};
 
 /// Names the folder in which the peer is installed.
 const FOLDER: &str = "PCM_DENO_PEER";

@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use async_trait::async_trait;
-use pcm_benches::{pss_bytes_of, resident_bytes_of, whole_process};
+use pcm_benches::{calls_of, pss_bytes_of, resident_bytes_of, time_of, whole_process};
 use pcm_runtime_api::{Executor as _, HostCall, HostError, HostPort, Limits, Payload, RunRequest};
 use pcm_runtime_deno::{DenoEngine, DenoSandbox};
 use serde_json::Value;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::time::{sleep, timeout};
 
-use crate::{Memory, Times, calls_of, time_of};
+use crate::{Memory, Times};
 
 pub(crate) struct Wall {
     engine: DenoEngine,
