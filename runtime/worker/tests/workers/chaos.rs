@@ -25,7 +25,8 @@ pub(crate) fn trials(fixture: &Arc<Fixture>) -> Vec<Trial> {
     vec![fixture.trial("heavy_workers_that_are_killed_at_random_cost_their_runs_alone", chaos)]
 }
 
-async fn chaos(_: Arc<Fixture>) -> Check {
+async fn chaos(fixture: Arc<Fixture>) -> Check {
+    fixture.settles().await;
     // What the runtime opens for its first timer and process is there before it is counted.
     tokio::time::sleep(Duration::from_millis(1)).await;
     let host = std::process::id();

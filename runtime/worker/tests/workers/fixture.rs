@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use libtest_mimic::{Failed, Trial};
@@ -16,6 +16,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 
 use crate::act::Act;
+use crate::crashes::report;
 use crate::engine::KIND;
 
 /// A variable of the host's environment, with a secret in it.
@@ -67,9 +68,17 @@ impl Fixture {
         let fixture = Arc::clone(self);
         Trial::test(name, move || {
             let test = test(Arc::clone(&fixture));
+            let begun = Instant::now();
             let watched = async { timeout(longest, test).await };
-            fixture.runtime.block_on(watched).map_err(|_| Failed::from("it hangs"))?
+            let ended = fixture.runtime.block_on(watched);
+            report(&format!("took {:?}", begun.elapsed()));
+            ended.map_err(|_| Failed::from("it hangs"))?
         })
+    }
+
+    /// Waits until the pool that all tests share starts nothing any more.
+    pub(crate) async fn settles(&self) {
+        until(|| self.pool.status().starting == 0).await;
     }
 
     /// A session of the pool that all tests share.

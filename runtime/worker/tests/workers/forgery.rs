@@ -15,7 +15,7 @@ pub(crate) const DESCRIPTORS: RawFd = 256;
 /// What is written at a time, where pieces are not to go alone.
 const BATCH: usize = 64 << 10;
 /// How long one descriptor may not take anything before the next is tried.
-const PATIENCE: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
+const PATIENCE: Timespec = Timespec { tv_sec: 10, tv_nsec: 0 };
 
 /// Bytes, and where they go.
 #[derive(Debug, Clone, Serialize, Deserialize)]
