@@ -124,7 +124,8 @@ async fn fuel_is_counted_in_a_worker_and_refilled_from_here() {
 
 #[tokio::test]
 async fn a_program_that_makes_no_workers_is_told_how_to() {
-    let error = Session::deno("/nowhere").start().await.err().unwrap().to_string();
+    let builder = Session::builder().backend(BackendKind::DenoSandbox);
+    let error = builder.start().await.err().unwrap().to_string();
     assert!(error.contains("pcm_sandbox::worker::init()"), "{error}");
 }
 
