@@ -26,6 +26,8 @@
 //! they are [given](crate::SessionBuilder::workers) another.
 
 use std::collections::HashMap;
+#[cfg(any(feature = "deno", feature = "wasm"))]
+use std::sync::LazyLock;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 #[cfg(any(feature = "deno", feature = "wasm"))]
@@ -144,13 +146,10 @@ pub fn sandbox(
     pool: Pool,
     config: SandboxConfig,
 ) -> Result<Arc<dyn Executor>, Error> {
-    let Some(capabilities) = capabilities(backend) else {
-        return Err(Error::NoWorkers { backend });
-    };
+    let Some(kind) = kind(backend) else { return Err(Error::NoWorkers { backend }) };
     if pool.engine() != backend.key() {
         return Err(Error::OtherPool { backend, engine: pool.engine().to_owned() });
     }
-    let kind = Kind { backend: backend.key(), capabilities, resign: resign(backend) };
     Ok(Arc::new(WorkerSandbox::new(pool, kind, config)))
 }
 
@@ -178,55 +177,31 @@ fn startup(backend: BackendKind, error: &WorkerError) -> Error {
     ExecutorError::Startup { backend: backend.key(), reason: error.to_string() }.into()
 }
 
-/// How states of a backend are signed with another key, where it has any.
-fn resign(backend: BackendKind) -> Option<Resign> {
-    match backend {
+/// What a worker stands for that holds a backend; None where it is not in this build, or has a process
+/// anyway.
+fn kind(backend: BackendKind) -> Option<Kind> {
+    let (capabilities, resign): (&'static [Capability], Option<Resign>) = match backend {
         #[cfg(feature = "wasm")]
-        BackendKind::Wasm => Some(|saved, from, to| {
-            WasmSandbox::resign(saved, from, to).map_err(|error| match error {
-                ExecutorError::BadState(reason) => reason,
-                other => other.to_string(),
-            })
-        }),
-        _ => None,
-    }
+        BackendKind::Wasm => {
+            static ALL: LazyLock<Vec<Capability>> =
+                LazyLock::new(|| isolated(WasmSandbox::CAPABILITIES));
+            (&ALL, Some(WasmSandbox::resign))
+        }
+        #[cfg(feature = "deno")]
+        BackendKind::DenoSandbox => {
+            static ALL: LazyLock<Vec<Capability>> =
+                LazyLock::new(|| isolated(DenoSandbox::CAPABILITIES));
+            (&ALL, None)
+        }
+        _ => return None,
+    };
+    Some(Kind { backend: backend.key(), capabilities, resign })
 }
 
-/// What a backend promises in a worker; None where it is not in this build, or has a process anyway.
-fn capabilities(backend: BackendKind) -> Option<&'static [Capability]> {
-    match backend {
-        #[cfg(feature = "wasm")]
-        BackendKind::Wasm => Some(&[
-            Capability::Timeout,
-            Capability::ProcessIsolation,
-            Capability::NetworkIsolation,
-            Capability::FilesystemIsolation,
-            Capability::MemoryLimit,
-            Capability::CpuLimit,
-            Capability::Reset,
-            Capability::Fuel,
-            Capability::Interrupt,
-            Capability::Streaming,
-            Capability::Snapshot,
-            Capability::Files,
-            Capability::DepsInstall,
-            Capability::DepsUninstall,
-        ]),
-        #[cfg(feature = "deno")]
-        BackendKind::DenoSandbox => Some(&[
-            Capability::Timeout,
-            Capability::ProcessIsolation,
-            Capability::NetworkIsolation,
-            Capability::FilesystemIsolation,
-            Capability::MemoryLimit,
-            Capability::CpuLimit,
-            Capability::Reset,
-            Capability::Interrupt,
-            Capability::Streaming,
-            Capability::Files,
-            Capability::DepsInstall,
-            Capability::DepsUninstall,
-        ]),
-        _ => None,
-    }
+/// What a wall promises, and that its process is another one.
+#[cfg(any(feature = "deno", feature = "wasm"))]
+fn isolated(wall: &[Capability]) -> Vec<Capability> {
+    let mut all = wall.to_vec();
+    all.insert(1, Capability::ProcessIsolation);
+    all
 }

@@ -46,6 +46,13 @@ pub enum Capability {
     Files,
 }
 
+impl Capability {
+    /// Those of a session that nobody brings packages for, of a list that ends with what is about packages.
+    pub fn without_packages(all: &'static [Self]) -> &'static [Self] {
+        all.strip_suffix(&[Self::DepsInstall, Self::DepsUninstall]).unwrap_or(all)
+    }
+}
+
 impl fmt::Display for Capability {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.serialize(formatter)

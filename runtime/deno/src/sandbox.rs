@@ -46,6 +46,21 @@ struct Live {
 }
 
 impl DenoSandbox {
+    /// What it promises where somebody brings packages.
+    pub const CAPABILITIES: &'static [Capability] = &[
+        Capability::Timeout,
+        Capability::NetworkIsolation,
+        Capability::FilesystemIsolation,
+        Capability::MemoryLimit,
+        Capability::CpuLimit,
+        Capability::Reset,
+        Capability::Interrupt,
+        Capability::Streaming,
+        Capability::Files,
+        Capability::DepsInstall,
+        Capability::DepsUninstall,
+    ];
+
     /// A session that has not started. It has no host until [`Executor::start`].
     pub fn new(engine: DenoEngine, config: impl Into<SandboxConfig>) -> Self {
         let mut config = config.into();
@@ -175,22 +190,9 @@ impl Executor for DenoSandbox {
     }
 
     fn capabilities(&self) -> &'static [Capability] {
-        const WITH_DEPS: &[Capability] = &[
-            Capability::Timeout,
-            Capability::NetworkIsolation,
-            Capability::FilesystemIsolation,
-            Capability::MemoryLimit,
-            Capability::CpuLimit,
-            Capability::Reset,
-            Capability::Interrupt,
-            Capability::Streaming,
-            Capability::Files,
-            Capability::DepsInstall,
-            Capability::DepsUninstall,
-        ];
-        match WITH_DEPS {
-            [all @ .., _, _] if self.packages.is_none() => all,
-            all => all,
+        match self.packages {
+            Some(_) => Self::CAPABILITIES,
+            None => Capability::without_packages(Self::CAPABILITIES),
         }
     }
 

@@ -39,6 +39,23 @@ pub struct WasmSandbox {
 }
 
 impl WasmSandbox {
+    /// What it promises where somebody brings packages.
+    pub const CAPABILITIES: &'static [Capability] = &[
+        Capability::Timeout,
+        Capability::NetworkIsolation,
+        Capability::FilesystemIsolation,
+        Capability::MemoryLimit,
+        Capability::CpuLimit,
+        Capability::Reset,
+        Capability::Fuel,
+        Capability::Interrupt,
+        Capability::Streaming,
+        Capability::Snapshot,
+        Capability::Files,
+        Capability::DepsInstall,
+        Capability::DepsUninstall,
+    ];
+
     /// A session that has not started. It has no host until [`Executor::start`].
     pub fn new(engine: WasmEngine, config: impl Into<SandboxConfig>) -> Self {
         let mut config = config.into();
@@ -253,24 +270,9 @@ impl Executor for WasmSandbox {
     }
 
     fn capabilities(&self) -> &'static [Capability] {
-        const WITH_DEPS: &[Capability] = &[
-            Capability::Timeout,
-            Capability::NetworkIsolation,
-            Capability::FilesystemIsolation,
-            Capability::MemoryLimit,
-            Capability::CpuLimit,
-            Capability::Reset,
-            Capability::Fuel,
-            Capability::Interrupt,
-            Capability::Streaming,
-            Capability::Snapshot,
-            Capability::Files,
-            Capability::DepsInstall,
-            Capability::DepsUninstall,
-        ];
-        match WITH_DEPS {
-            [all @ .., _, _] if self.deps.is_none() => all,
-            all => all,
+        match self.deps {
+            Some(_) => Self::CAPABILITIES,
+            None => Capability::without_packages(Self::CAPABILITIES),
         }
     }
 

@@ -98,16 +98,8 @@ pub(crate) fn decode(
     here: &Origin,
     config: &SandboxConfig,
 ) -> Result<State, Refused> {
-    let rest = saved.strip_prefix(MAGIC).ok_or(Refused::NotOne)?;
-    let (version, rest) = rest.split_first_chunk().ok_or(Refused::NotOne)?;
-    let version = u32::from_le_bytes(*version);
-    if version != VERSION {
-        return Err(Refused::Version(version));
-    }
-    let (signature, packed) = rest.split_first_chunk::<SIGNATURE>().ok_or(Refused::NotOne)?;
-    check_signature(signature, packed, key)?;
-    let mut body =
-        zstd::Decoder::new(packed).map_err(|_| Refused::Damaged("it does not unpack"))?;
+    let mut body = zstd::Decoder::new(signed_body(saved, key)?)
+        .map_err(|_| Refused::Damaged("it does not unpack"))?;
     let description = read_description(&mut body)?;
     let most_files = Wasi::longest_saved(&config.limits);
     check(&description, here, config.limits.memory_bytes, most_files)?;
@@ -116,29 +108,26 @@ pub(crate) fn decode(
 
 /// Signs a state that was signed with the key `from` with the key `to`, in place.
 pub(crate) fn resign(saved: &mut [u8], from: &[u8; 32], to: &[u8; 32]) -> Result<(), Refused> {
-    let (head, rest) = saved.split_at_mut_checked(MAGIC.len() + 4).ok_or(Refused::NotOne)?;
-    let version = head.strip_prefix(MAGIC).and_then(|version| version.try_into().ok());
-    match version.map(u32::from_le_bytes) {
-        Some(VERSION) => {}
-        Some(other) => return Err(Refused::Version(other)),
-        None => return Err(Refused::NotOne),
-    }
-    let (signature, packed) = rest.split_first_chunk_mut().ok_or(Refused::NotOne)?;
-    check_signature(signature, packed, from)?;
-    *signature = sign(to, packed);
+    let packed = signed_body(saved, from)?;
+    let (signature, end) = (sign(to, packed), saved.len() - packed.len());
+    saved[end - SIGNATURE..end].copy_from_slice(&signature);
     Ok(())
 }
 
-fn check_signature(
-    signature: &[u8; SIGNATURE],
-    packed: &[u8],
-    key: &[u8; 32],
-) -> Result<(), Refused> {
-    // `blake3::Hash` compares in constant time.
-    if blake3::Hash::from_bytes(*signature) == blake3::Hash::from_bytes(sign(key, packed)) {
-        return Ok(());
+/// What follows a signature with this key.
+fn signed_body<'a>(saved: &'a [u8], key: &[u8; 32]) -> Result<&'a [u8], Refused> {
+    let rest = saved.strip_prefix(MAGIC).ok_or(Refused::NotOne)?;
+    let (version, rest) = rest.split_first_chunk().ok_or(Refused::NotOne)?;
+    let version = u32::from_le_bytes(*version);
+    if version != VERSION {
+        return Err(Refused::Version(version));
     }
-    Err(Refused::Signature)
+    let (signature, packed) = rest.split_first_chunk::<SIGNATURE>().ok_or(Refused::NotOne)?;
+    // `blake3::Hash` compares in constant time.
+    if blake3::Hash::from_bytes(*signature) != blake3::Hash::from_bytes(sign(key, packed)) {
+        return Err(Refused::Signature);
+    }
+    Ok(packed)
 }
 
 fn check(

@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind};
 
-use pcm_runtime_wire::{Dialogue, Frame, Inbox, News, Order, ProtocolError, encode};
+use pcm_runtime_wire::{Dialogue, Inbox, News, Order, ProtocolError, encode};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv};
 use tokio::io::Interest;
@@ -12,7 +12,7 @@ use tokio::task::coop::consume_budget;
 use crate::WorkerError;
 
 /// What is read at a time.
-const PIECE: usize = 64 << 10;
+pub(crate) const PIECE: usize = 64 << 10;
 /// What may wait to be written before answers are held back.
 const ROOM: usize = 1 << 20;
 
@@ -173,9 +173,4 @@ fn shortened(mut reason: String) -> String {
 
 fn is_end(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset)
-}
-
-/// The same frame by frame, for the worker's own side.
-pub(crate) fn order_of(frame: &Frame) -> Result<Order, WorkerError> {
-    Ok(Order::decode(frame)?)
 }

@@ -20,15 +20,12 @@ use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
 use tokio::net::UnixStream;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::channel::order_of;
-use crate::launcher::is_socket;
+use crate::channel::PIECE;
 use crate::relay::Relay;
 use crate::start::Start;
 use crate::worker::memory_of;
 use crate::{Engine, EngineEntry, WorkerError};
 
-/// What is read at a time.
-const PIECE: usize = 64 << 10;
 /// How soon most tools have answered that do not ask anybody else: to wake a thread of a processor that
 /// sleeps takes as long.
 const SOON: Duration = Duration::from_micros(50);
@@ -63,7 +60,7 @@ fn main(start: &Start, engines: &[EngineEntry]) -> Result<(), String> {
     drop(nothing);
     let kept = [wire.as_raw_fd(), folders.as_raw_fd()];
     let separated = separate(start.jail, &kept, Some(lifeline), start.host).map_err(text)?;
-    if !is_socket(&wire) {
+    if rustix::net::sockopt::socket_type(&wire).is_err() {
         return Err("it was not started by its host".to_owned());
     }
     let stream = StdStream::from(wire);
@@ -84,12 +81,7 @@ fn main(start: &Start, engines: &[EngineEntry]) -> Result<(), String> {
     let hello = |jail| News::Hello { version: env!("CARGO_PKG_VERSION").to_owned(), jail };
     if start.prepares {
         relay.say(&hello(serde_json::Value::Null), &[]).map_err(text)?;
-        let told = relay.clone();
-        let say = move |line: &str| drop(told.say(&News::Progress(line.to_owned()), &[]));
-        return match (entry.prepare)(Box::new(say)) {
-            Ok(()) => relay.say(&News::Ready, &[]).map_err(text),
-            Err(reason) => failed(&relay, reason),
-        };
+        return prepare(entry, &relay);
     }
     let loaded = (entry.load)();
     let runtime = runtime()?; // opens what cannot be opened later
@@ -111,6 +103,16 @@ fn main(start: &Start, engines: &[EngineEntry]) -> Result<(), String> {
         let worker = Child { orders, relay, engine, folders, jail: start.jail };
         worker.serve().await.map_err(text)
     })
+}
+
+/// Makes what engines need, and nothing else.
+fn prepare(entry: &EngineEntry, relay: &Relay) -> Result<(), String> {
+    let told = relay.clone();
+    let say = move |line: &str| drop(told.say(&News::Progress(line.to_owned()), &[]));
+    match (entry.prepare)(Box::new(say)) {
+        Ok(()) => relay.say(&News::Ready, &[]).map_err(text),
+        Err(reason) => failed(relay, reason),
+    }
 }
 
 /// One thread for everything that is no engine's own.
@@ -154,7 +156,7 @@ impl Orders {
         let begun = Instant::now();
         loop {
             if let Some(frame) = self.inbox.next(&Order::BOUNDS)? {
-                return Ok(Some((order_of(&frame)?, frame.bytes)));
+                return Ok(Some((Order::decode(&frame)?, frame.bytes)));
             }
             let looks = soon && begun.elapsed() < SOON;
             let read = if looks {

@@ -266,8 +266,3 @@ impl Dying {
         !matches!(self.child.try_wait(), Ok(None))
     }
 }
-
-/// Whether a descriptor is a socket, as the host gives one to a worker.
-pub(crate) fn is_socket(fd: &OwnedFd) -> bool {
-    rustix::net::sockopt::socket_type(fd).is_ok()
-}

@@ -162,10 +162,7 @@ impl Pool {
     }
 
     /// A worker for a session that may use that much memory.
-    pub(crate) async fn worker(
-        &self,
-        memory_bytes: u64,
-    ) -> Result<(Worker<Place>, Server), WorkerError> {
+    pub(crate) async fn worker(&self, memory_bytes: u64) -> Result<(Worker, Server), WorkerError> {
         let place = self.place(memory_bytes).await?;
         let waiting = loop {
             let spare = self.0.waiting().ready.pop();
@@ -191,10 +188,9 @@ impl Pool {
         let full = || WorkerError::Full { most };
         let place = timeout(patience, Arc::clone(&self.0.places).acquire_owned());
         let place = place.await.map_err(|_| full())?.map_err(|_| full())?;
-        let budget = self.0.config.memory_bytes / MIB;
+        let (budget, wanted) = (self.0.config.memory_bytes / MIB, memory_bytes.div_ceil(MIB));
         let short = || WorkerError::Memory { budget };
-        let wanted = memory_bytes.div_ceil(MIB).min(budget);
-        if memory_bytes.div_ceil(MIB) > budget {
+        if wanted > budget {
             return Err(short());
         }
         let wanted = u32::try_from(wanted).unwrap_or(u32::MAX);

@@ -11,14 +11,14 @@ use pcm_runtime_api::{
 };
 use pcm_runtime_folders::Server;
 use pcm_runtime_guest::Packages;
-use pcm_runtime_wire::{Answer, News, Opening, Order, ShownFolder};
+use pcm_runtime_wire::{Answer, Opening, Order, ShownFolder};
 use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncGuard, Notify};
 
 use crate::WorkerError;
 use crate::launcher::Lifeline;
-use crate::pool::{Place, Pool};
+use crate::pool::Pool;
 use crate::run::{self, Lost, Ran};
-use crate::worker::Worker;
+use crate::worker::{Done, Worker};
 
 /// Where the number of its worker is in that of a checkpoint.
 const GENERATION: u32 = 32;
@@ -41,7 +41,7 @@ pub struct Kind {
 /// Looks whether a saved state was signed with the first key, and signs it with the second one in place.
 /// The key of a host signs what other sessions may load, so a worker never sees it: it has one of its own
 /// for every state.
-pub type Resign = fn(&mut [u8], &[u8; 32], &[u8; 32]) -> Result<(), String>;
+pub type Resign = fn(&mut [u8], &[u8; 32], &[u8; 32]) -> Result<(), ExecutorError>;
 
 /// One session, held by a worker of its own.
 pub struct WorkerSandbox {
@@ -71,7 +71,7 @@ struct Fuel {
 struct Session {
     port: Arc<dyn HostPort>,
     /// None before the start, and after a worker was lost.
-    worker: Option<Worker<Place>>,
+    worker: Option<Worker>,
     /// Counts the session's workers: a checkpoint is one of its worker.
     generation: u32,
 }
@@ -150,7 +150,7 @@ impl WorkerSandbox {
     }
 
     /// What the worker has to be told before it goes on.
-    fn refill(&self, worker: &mut Worker<Place>) -> Result<(), WorkerError> {
+    fn refill(&self, worker: &mut Worker) -> Result<(), WorkerError> {
         let added = {
             let mut fuel = self.fuel_left();
             let added = fuel.added;
@@ -174,7 +174,7 @@ impl WorkerSandbox {
     }
 
     /// A worker that has this session.
-    async fn fresh(&self) -> Result<Worker<Place>, ExecutorError> {
+    async fn fresh(&self) -> Result<Worker, ExecutorError> {
         let mut attempts = 1;
         loop {
             let (mut worker, folders) = self
@@ -191,11 +191,10 @@ impl WorkerSandbox {
                 .and_then(|()| self.serve(&worker, folders))
                 .map_err(|error| self.startup(error))?;
             let error = match worker.ask(&Order::Open(Box::new(self.opening())), &[], 0).await {
-                Ok((News::Done { answer: Ok(_), .. }, _)) => return Ok(worker),
-                Ok((News::Done { answer: Err(told), .. }, _)) => {
+                Ok(Done { answer: Ok(_), .. }) => return Ok(worker),
+                Ok(Done { answer: Err(told), .. }) => {
                     return Err(told.into_error(self.kind.backend));
                 }
-                Ok(_) => WorkerError::Silent, // the dialogue lets nothing else pass
                 Err(error) => error,
             };
             // One that waited may have been ended meanwhile; the next one did not wait with it.
@@ -223,7 +222,7 @@ impl WorkerSandbox {
     }
 
     /// Serves the session's folders to its worker, as long as that lives.
-    fn serve(&self, worker: &Worker<Place>, folders: Server) -> Result<(), WorkerError> {
+    fn serve(&self, worker: &Worker, folders: Server) -> Result<(), WorkerError> {
         if self.config.mounts.is_empty() {
             return Ok(());
         }
@@ -240,10 +239,7 @@ impl WorkerSandbox {
     }
 
     /// The session's worker, which is started if it is missing.
-    async fn worker<'a>(
-        &self,
-        session: &'a mut Session,
-    ) -> Result<&'a mut Worker<Place>, ExecutorError> {
+    async fn worker<'a>(&self, session: &'a mut Session) -> Result<&'a mut Worker, ExecutorError> {
         let worker = if let Some(worker) = session.worker.take() {
             worker
         } else {
@@ -272,12 +268,11 @@ impl WorkerSandbox {
             Err(error) => Err(error),
         };
         let error = match asked {
-            Ok((News::Done { answer, fuel }, bytes)) => {
+            Ok(Done { answer, fuel, bytes }) => {
                 self.fuel_left().is(fuel);
                 let answer = answer.map_err(|told| told.into_error(self.kind.backend))?;
                 return Ok((session.known(answer), bytes));
             }
-            Ok(_) => WorkerError::Silent, // the dialogue lets nothing else pass
             Err(error) => error,
         };
         let error = match session.worker.take() {
@@ -289,7 +284,7 @@ impl WorkerSandbox {
     }
 
     /// What became of a worker that is of no further use.
-    async fn why(&self, worker: Worker<Place>, error: WorkerError) -> WorkerError {
+    async fn why(&self, worker: Worker, error: WorkerError) -> WorkerError {
         let error = match error {
             WorkerError::Ended(when) => {
                 WorkerError::Ended(format!("{} {when}", worker.fate().await))
@@ -428,9 +423,9 @@ impl Executor for WorkerSandbox {
     }
 
     fn capabilities(&self) -> &'static [Capability] {
-        match self.kind.capabilities {
-            [all @ .., _, _] if self.packages.is_none() => all,
-            all => all,
+        match self.packages {
+            Some(_) => self.kind.capabilities,
+            None => Capability::without_packages(self.kind.capabilities),
         }
     }
 
@@ -509,14 +504,14 @@ impl Executor for WorkerSandbox {
     async fn save(&self, key: &[u8; 32]) -> Result<Vec<u8>, ExecutorError> {
         let resign = self.resign()?;
         let (once, mut saved) = self.save_once().await?;
-        resign(&mut saved, &once, key).map_err(ExecutorError::BadState)?;
+        resign(&mut saved, &once, key)?;
         Ok(saved)
     }
 
     async fn load(&self, saved: &[u8], key: &[u8; 32]) -> Result<(), ExecutorError> {
         let (resign, once) = (self.resign()?, self.key()?);
         let mut saved = saved.to_vec();
-        resign(&mut saved, key, &once).map_err(ExecutorError::BadState)?;
+        resign(&mut saved, key, &once)?;
         self.ask(Order::Load(once), &saved, 0).await.map(drop)
     }
 

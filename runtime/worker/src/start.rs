@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// The first argument of a worker, which no program has for itself.
 pub(crate) const ARGUMENT: &str = "--pcm-sandbox-worker";
+
 /// What it shall be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Start {

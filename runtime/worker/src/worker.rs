@@ -6,12 +6,13 @@ use std::time::Duration;
 use pcm_runtime_api::Limits;
 use pcm_runtime_folders::Server;
 use pcm_runtime_jail::JailReport;
-use pcm_runtime_wire::{News, Order};
+use pcm_runtime_wire::{Answer, News, Order, Told};
 use tokio::time::timeout;
 
 use crate::WorkerError;
 use crate::channel::{Channel, Resting};
 use crate::launcher::{Lifeline, Process};
+use crate::pool::Place;
 
 /// How long a worker may take for what is no run of code.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -36,9 +37,17 @@ pub(crate) struct Spare {
     pub(crate) folders: Server,
 }
 
+/// What an order came to.
+pub(crate) struct Done {
+    pub(crate) answer: Result<Answer, Told>,
+    /// The fuel that it says is left.
+    pub(crate) fuel: Option<u64>,
+    pub(crate) bytes: Vec<u8>,
+}
+
 /// A worker that has a session. It ends with this.
 #[derive(Debug)]
-pub(crate) struct Worker<Place> {
+pub(crate) struct Worker {
     pub(crate) channel: Channel,
     process: Process,
     /// What it takes of what there is for all.
@@ -66,6 +75,11 @@ impl Spare {
     }
 }
 
+/// What it says next, in good time; None when it has ended.
+async fn next(channel: &mut Channel) -> Result<Option<(News, Vec<u8>)>, WorkerError> {
+    timeout(PATIENCE, channel.hear()).await.map_err(|_| WorkerError::Silent)?
+}
+
 /// The parts of its jail; None when it has ended.
 async fn greeting(
     channel: &mut Channel,
@@ -73,9 +87,6 @@ async fn greeting(
 ) -> Result<Option<JailReport>, WorkerError> {
     let mut report = JailReport::default();
     // Who says what it is doing is waited for.
-    let next = async |channel: &mut Channel| {
-        timeout(PATIENCE, channel.hear()).await.map_err(|_| WorkerError::Silent)?
-    };
     while let Some((news, _)) = next(channel).await? {
         match news {
             News::Hello { version, .. } if version != env!("CARGO_PKG_VERSION") => {
@@ -91,7 +102,7 @@ async fn greeting(
     Ok(None)
 }
 
-impl<Place> Worker<Place> {
+impl Worker {
     pub(crate) fn new(spare: Spare, place: Place) -> Result<(Self, Server), WorkerError> {
         let Spare { resting, process, folders } = spare;
         Ok((Self { channel: resting.wake()?, process, _place: place }, folders))
@@ -117,26 +128,25 @@ impl<Place> Worker<Place> {
         order: &Order,
         bytes: &[u8],
         expected: u64,
-    ) -> Result<(News, Vec<u8>), WorkerError> {
+    ) -> Result<Done, WorkerError> {
         self.settle().await?;
         self.channel.tell(order, bytes, expected)?;
-        match timeout(PATIENCE, self.channel.hear()).await {
-            Ok(Ok(Some(heard))) => Ok(heard),
-            Ok(Ok(None)) => Err(WorkerError::Ended("while it worked".to_owned())),
-            Ok(Err(error)) => Err(error),
-            Err(_) => Err(WorkerError::Silent),
+        match self.next().await? {
+            (News::Done { answer, fuel }, bytes) => Ok(Done { answer, fuel, bytes }),
+            _ => Err(WorkerError::Silent), // the dialogue lets nothing else pass
         }
+    }
+
+    /// What it says next, in good time.
+    async fn next(&mut self) -> Result<(News, Vec<u8>), WorkerError> {
+        let heard = next(&mut self.channel).await?;
+        heard.ok_or_else(|| WorkerError::Ended("while it worked".to_owned()))
     }
 
     /// Takes the answer to an order whose asker did not wait for it. Then there is nothing else.
     pub(crate) async fn settle(&mut self) -> Result<(), WorkerError> {
         while !self.channel.dialogue.is_idle() {
-            match timeout(PATIENCE, self.channel.hear()).await {
-                Ok(Ok(Some(_))) => {}
-                Ok(Ok(None)) => return Err(WorkerError::Ended("while it worked".to_owned())),
-                Ok(Err(error)) => return Err(error),
-                Err(_) => return Err(WorkerError::Silent),
-            }
+            self.next().await?;
         }
         self.channel.expect_silence()
     }

@@ -31,7 +31,7 @@ pub(crate) const KIND: Kind = Kind {
             *key = *to;
             Ok(())
         }
-        _ => Err("another key".to_owned()),
+        _ => Err(ExecutorError::BadState("another key".to_owned())),
     }),
 };
 
