@@ -46,14 +46,9 @@ impl Cgroup {
     fn first(name: &str, memory: &Path, tasks: &Path, limits: &CgroupLimits) -> io::Result<Self> {
         remove_left(&[memory, tasks]);
         let mut group = Self { folders: Vec::new() };
-        let folder = group.folder(memory, name)?;
+        group.folder(memory, name)?;
         if let Some(bytes) = limits.memory {
-            fs::write(folder.join("memory.limit_in_bytes"), bytes.to_string())?;
-            // Memory and swap together. Not there when swap is not counted.
-            let both = folder.join("memory.memsw.limit_in_bytes");
-            if both.exists() {
-                fs::write(both, bytes.to_string())?;
-            }
+            group.bound_memory(bytes)?;
         }
         let folder = group.folder(tasks, name)?;
         if let Some(tasks) = limits.tasks {
@@ -87,14 +82,7 @@ impl Cgroup {
         let mut group = Self { folders: Vec::new() };
         let folder = group.folder(place, name)?;
         if let Some(bytes) = limits.memory {
-            fs::write(folder.join("memory.max"), bytes.to_string())?;
-            // Not there when swap is not counted.
-            let swap = folder.join("memory.swap.max");
-            if swap.exists() {
-                fs::write(swap, "0")?;
-            }
-            // A child that is out of memory ends as a whole.
-            fs::write(folder.join("memory.oom.group"), "1")?;
+            group.bound_memory(bytes)?;
         }
         if let Some(tasks) = limits.tasks {
             fs::write(folder.join("pids.max"), tasks.to_string())?;
@@ -113,21 +101,21 @@ impl Cgroup {
 
     /// Bounds the memory, in place of what bounded it before.
     pub fn bound_memory(&self, bytes: u64) -> io::Result<()> {
-        const OF_THE_FIRST: [&str; 2] = ["memory.limit_in_bytes", "memory.memsw.limit_in_bytes"];
-        for folder in &self.folders {
-            for name in OF_THE_FIRST.into_iter().chain(["memory.max"]) {
-                let file = folder.join(name);
-                if file.exists() {
-                    fs::write(file, bytes.to_string())?;
-                }
-            }
-            // Of the second version. A child that is out of memory ends as a whole, and does not swap.
-            for (name, value) in [("memory.swap.max", "0"), ("memory.oom.group", "1")] {
-                let file = folder.join(name);
-                if file.exists() {
-                    fs::write(file, value)?;
-                }
-            }
+        let bytes = bytes.to_string();
+        let write = |name: &str, value: &str| -> io::Result<bool> {
+            let found =
+                self.folders.iter().map(|folder| folder.join(name)).find(|file| file.exists());
+            found.map_or(Ok(false), |file| fs::write(file, value).map(|()| true))
+        };
+        if write("memory.limit_in_bytes", &bytes)? {
+            // Memory and swap together. Not there when swap is not counted.
+            write("memory.memsw.limit_in_bytes", &bytes)?;
+        } else if write("memory.max", &bytes)? {
+            // A child that is out of memory ends as a whole, and does not swap.
+            write("memory.swap.max", "0")?;
+            write("memory.oom.group", "1")?;
+        } else {
+            return Err(io::Error::other("the cgroup does not count memory"));
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::os::raw::{c_int, c_long};
 use libc as c;
 use seccompiler::{BackendError, BpfProgram, SeccompAction};
 
-use super::{Calls, Filters, bits, int, null, refuse, unsigned};
+use super::{ATTACKS, Calls, Filters, bits, int, null, refuse, unsigned};
 
 /// Calls that are always fine: they reach nothing but this process and what it has open.
 const PERMITTED: &[c_long] = &[
@@ -135,55 +135,16 @@ const PERMITTED_HERE: &[c_long] = &[];
 /// filtered (`clone`), or that take no path (`fstat`).
 const ABSENT: &[c_long] = &[c::SYS_clone3, c::SYS_statx];
 
-/// Calls that nothing in an engine makes, not even to see whether it may. Who makes one is an attacker.
-const ATTACKS: &[c_long] = &[
+/// Calls that nothing in an engine makes, not even to see whether it may, besides [`ATTACKS`].
+const OUTWARD: &[c_long] = &[
     // Other programs.
     c::SYS_execve,
     c::SYS_execveat,
     // Other processes.
-    c::SYS_kcmp,
-    c::SYS_pidfd_getfd,
     c::SYS_pidfd_open,
     c::SYS_pidfd_send_signal,
-    c::SYS_process_madvise,
-    c::SYS_process_mrelease,
-    c::SYS_process_vm_readv,
-    c::SYS_process_vm_writev,
-    c::SYS_ptrace,
     c::SYS_rt_sigqueueinfo,
     c::SYS_rt_tgsigqueueinfo,
-    // Other views of the system.
-    c::SYS_chroot,
-    c::SYS_fsconfig,
-    c::SYS_fsmount,
-    c::SYS_fsopen,
-    c::SYS_fspick,
-    c::SYS_mount,
-    c::SYS_mount_setattr,
-    c::SYS_move_mount,
-    c::SYS_open_by_handle_at,
-    c::SYS_open_tree,
-    c::SYS_pivot_root,
-    c::SYS_setns,
-    c::SYS_umount2,
-    c::SYS_unshare,
-    // Parts of the kernel with a history, which no engine uses.
-    c::SYS_add_key,
-    c::SYS_bpf,
-    c::SYS_delete_module,
-    c::SYS_finit_module,
-    c::SYS_init_module,
-    c::SYS_io_uring_enter,
-    c::SYS_io_uring_register,
-    c::SYS_io_uring_setup,
-    c::SYS_kexec_file_load,
-    c::SYS_kexec_load,
-    c::SYS_keyctl,
-    c::SYS_perf_event_open,
-    c::SYS_reboot,
-    c::SYS_request_key,
-    c::SYS_swapoff,
-    c::SYS_swapon,
 ];
 
 #[cfg(target_arch = "x86_64")]
@@ -255,7 +216,7 @@ pub(in super::super) fn filters() -> Result<Filters, BackendError> {
 }
 
 fn attacks() -> Result<Calls, BackendError> {
-    let calls = [ATTACKS, ATTACKS_HERE].concat();
+    let calls = [ATTACKS, OUTWARD, ATTACKS_HERE].concat();
     // Processes instead of threads. (A namespace is refused with all else that is no thread.)
     Calls::always(&calls).when(c::SYS_clone, [bits(0, c::CLONE_THREAD, 0)])
 }

@@ -5,55 +5,22 @@ use std::os::raw::{c_int, c_long};
 use libc as c;
 use seccompiler::{BackendError, BpfProgram, SeccompAction, sock_filter};
 
-use super::{Calls, Filters, bits, not, refuse, unsigned};
+use super::{ATTACKS, Calls, Filters, bits, not, refuse, unsigned};
 
-/// Calls that fail: they reach other processes, the machine, or parts of the kernel with a history.
+/// Calls that fail besides [`ATTACKS`]: they reach other processes, the machine, or parts of the kernel with
+/// a history.
 const REFUSED: &[c_long] = &[
     // Other processes.
-    c::SYS_kcmp,
     c::SYS_migrate_pages,
     c::SYS_move_pages,
-    c::SYS_pidfd_getfd,
-    c::SYS_process_madvise,
-    c::SYS_process_mrelease,
-    c::SYS_process_vm_readv,
-    c::SYS_process_vm_writev,
-    c::SYS_ptrace,
     // Namespaces, mounts and roots. (Landlock does not restrict handles.)
-    c::SYS_chroot,
-    c::SYS_fsconfig,
-    c::SYS_fsmount,
-    c::SYS_fsopen,
-    c::SYS_fspick,
-    c::SYS_mount,
-    c::SYS_mount_setattr,
-    c::SYS_move_mount,
     c::SYS_name_to_handle_at,
-    c::SYS_open_by_handle_at,
-    c::SYS_open_tree,
-    c::SYS_pivot_root,
     c::SYS_quotactl,
     c::SYS_quotactl_fd,
-    c::SYS_setns,
-    c::SYS_umount2,
-    c::SYS_unshare,
     // The kernel itself.
-    c::SYS_add_key,
-    c::SYS_bpf,
-    c::SYS_delete_module,
     c::SYS_fanotify_init,
-    c::SYS_finit_module,
-    c::SYS_init_module,
-    c::SYS_io_uring_enter,
-    c::SYS_io_uring_register,
-    c::SYS_io_uring_setup,
-    c::SYS_kexec_file_load,
-    c::SYS_kexec_load,
-    c::SYS_keyctl,
     c::SYS_lookup_dcookie,
     c::SYS_nfsservctl,
-    c::SYS_perf_event_open,
-    c::SYS_request_key,
     c::SYS_syslog,
     c::SYS_userfaultfd,
     c::SYS_vhangup,
@@ -62,12 +29,9 @@ const REFUSED: &[c_long] = &[
     c::SYS_adjtimex,
     c::SYS_clock_adjtime,
     c::SYS_clock_settime,
-    c::SYS_reboot,
     c::SYS_setdomainname,
     c::SYS_sethostname,
     c::SYS_settimeofday,
-    c::SYS_swapoff,
-    c::SYS_swapon,
 ];
 
 #[cfg(target_arch = "x86_64")]
@@ -113,7 +77,7 @@ pub(in super::super) fn filters() -> Result<Filters, BackendError> {
         .when_all(c::SYS_socket, SOCKETS.map(|family| not(0, family)))?
         .when_all(c::SYS_socketpair, SOCKETS.map(|family| not(0, family)))?
         .answer(refuse(c::EAFNOSUPPORT), fine())?;
-    let refused = [REFUSED, REFUSED_HERE].concat();
+    let refused = [ATTACKS, REFUSED, REFUSED_HERE].concat();
     let refused = Calls::always(&refused)
         .when(c::SYS_clone, NAMESPACES.map(|flag| bits(0, flag, flag)))?
         .when(c::SYS_ioctl, TYPING.map(|command| unsigned(1, command)))?

@@ -18,6 +18,51 @@ use seccompiler::{
 pub(super) use self::engine::filters as engine;
 pub(super) use self::kernel::filters as kernel;
 
+/// Calls that reach other processes, other views of the system or parts of the kernel with a history:
+/// what neither an engine nor an installed program has a use for.
+const ATTACKS: &[libc::c_long] = &[
+    // Other processes.
+    libc::SYS_kcmp,
+    libc::SYS_pidfd_getfd,
+    libc::SYS_process_madvise,
+    libc::SYS_process_mrelease,
+    libc::SYS_process_vm_readv,
+    libc::SYS_process_vm_writev,
+    libc::SYS_ptrace,
+    // Other views of the system.
+    libc::SYS_chroot,
+    libc::SYS_fsconfig,
+    libc::SYS_fsmount,
+    libc::SYS_fsopen,
+    libc::SYS_fspick,
+    libc::SYS_mount,
+    libc::SYS_mount_setattr,
+    libc::SYS_move_mount,
+    libc::SYS_open_by_handle_at,
+    libc::SYS_open_tree,
+    libc::SYS_pivot_root,
+    libc::SYS_setns,
+    libc::SYS_umount2,
+    libc::SYS_unshare,
+    // Parts of the kernel with a history, which no engine uses.
+    libc::SYS_add_key,
+    libc::SYS_bpf,
+    libc::SYS_delete_module,
+    libc::SYS_finit_module,
+    libc::SYS_init_module,
+    libc::SYS_io_uring_enter,
+    libc::SYS_io_uring_register,
+    libc::SYS_io_uring_setup,
+    libc::SYS_kexec_file_load,
+    libc::SYS_kexec_load,
+    libc::SYS_keyctl,
+    libc::SYS_perf_event_open,
+    libc::SYS_reboot,
+    libc::SYS_request_key,
+    libc::SYS_swapoff,
+    libc::SYS_swapon,
+];
+
 /// Programs for the kernel, in the order in which they are installed.
 #[derive(Debug)]
 pub(super) struct Filters(Vec<BpfProgram>);
