@@ -7,7 +7,20 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
+use async_trait::async_trait;
+use pcm_runtime_api::{HostCall, HostError, HostPort, Payload};
 use serde_json::Value;
+
+/// Answers every call with its arguments.
+#[derive(Debug)]
+pub struct Echo;
+
+#[async_trait]
+impl HostPort for Echo {
+    async fn call(&self, call: HostCall) -> Result<Payload, HostError> {
+        Ok(call.args)
+    }
+}
 
 /// The machine and how busy it is, in a line.
 pub fn machine() -> String {

@@ -36,7 +36,7 @@ pub struct Opening {
 
 impl Opening {
     /// To read what is there.
-    pub(crate) const READ: Self = Self {
+    pub const READ: Self = Self {
         read: true,
         write: false,
         append: false,

@@ -8,16 +8,7 @@ use pcm_runtime_files::{
     Quota, ROOT, SetTime, Whence,
 };
 
-const READ: Opening = Opening {
-    read: true,
-    write: false,
-    append: false,
-    create: false,
-    exclusive: false,
-    truncate: false,
-    folder: false,
-    follow: true,
-};
+const READ: Opening = Opening::READ;
 const WRITE: Opening = Opening { read: true, write: true, create: true, ..READ };
 
 fn files() -> Files {

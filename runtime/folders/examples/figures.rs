@@ -13,16 +13,7 @@ use pcm_runtime_files::{Files, Opening, Quota, ROOT};
 use pcm_runtime_folders::{connect, pair};
 
 const ROUNDS: u32 = 20_000;
-const READ: Opening = Opening {
-    read: true,
-    write: false,
-    append: false,
-    create: false,
-    exclusive: false,
-    truncate: false,
-    folder: false,
-    follow: true,
-};
+const READ: Opening = Opening::READ;
 
 /// The median of nine times, in microseconds for each round.
 fn measure(rounds: u32, mut round: impl FnMut()) -> f64 {

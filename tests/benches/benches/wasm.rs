@@ -5,11 +5,10 @@
 use std::process::Command;
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use pcm_benches::{machine, private_bytes, whole_process};
-use pcm_runtime_api::{Executor, HostCall, HostError, HostPort, Limits, Payload, RunRequest};
+use pcm_benches::{Echo, machine, private_bytes, whole_process};
+use pcm_runtime_api::{Executor, Limits, RunRequest};
 use pcm_runtime_wasm::{WasmEngine, WasmSandbox};
 use tokio::runtime::Runtime;
 
@@ -19,17 +18,6 @@ fn main() {
     if std::env::args().len() <= 2 {
         memory_per_session();
         whole_command();
-    }
-}
-
-/// Answers every call with its arguments.
-#[derive(Debug)]
-struct Echo;
-
-#[async_trait]
-impl HostPort for Echo {
-    async fn call(&self, call: HostCall) -> Result<Payload, HostError> {
-        Ok(call.args)
     }
 }
 

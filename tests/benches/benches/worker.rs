@@ -9,10 +9,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use async_trait::async_trait;
 use clap::Parser;
-use pcm_benches::{calls_of, machine, p50_and_p95, private_bytes_of, time_of};
-use pcm_runtime_api::{HostCall, HostError, HostPort, Payload};
+use pcm_benches::{Echo, calls_of, machine, p50_and_p95, private_bytes_of, time_of};
 use pcm_sandbox::worker::{self, Pool, PoolConfig};
 use pcm_sandbox::{BackendKind, Placement, Session, SessionBuilder};
 use rustix::process::{Pid, Signal, kill_process};
@@ -44,17 +42,6 @@ struct Row {
     name: &'static str,
     here: Vec<Duration>,
     worker: Vec<Duration>,
-}
-
-/// Answers every call with its arguments.
-#[derive(Debug)]
-struct Echo;
-
-#[async_trait]
-impl HostPort for Echo {
-    async fn call(&self, call: HostCall) -> Result<Payload, HostError> {
-        Ok(call.args)
-    }
 }
 
 fn main() -> Result<()> {

@@ -16,16 +16,7 @@ use tempfile::TempDir;
 
 use super::source;
 
-const READ: Opening = Opening {
-    read: true,
-    write: false,
-    append: false,
-    create: false,
-    exclusive: false,
-    truncate: false,
-    folder: false,
-    follow: true,
-};
+const READ: Opening = Opening::READ;
 const WRITE: Opening = Opening { read: true, write: true, create: true, ..READ };
 const ALL: [MountAccess; 3] = [MountAccess::ReadOnly, MountAccess::ReadWrite, MountAccess::Overlay];
 

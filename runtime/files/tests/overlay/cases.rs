@@ -12,16 +12,7 @@ use tempfile::TempDir;
 
 use super::source;
 
-const READ: Opening = Opening {
-    read: true,
-    write: false,
-    append: false,
-    create: false,
-    exclusive: false,
-    truncate: false,
-    folder: false,
-    follow: true,
-};
+const READ: Opening = Opening::READ;
 const WRITE: Opening = Opening { read: true, write: true, create: true, ..READ };
 const QUOTA: Quota = Quota { bytes: 1 << 20, entries: 100, depth: 8 };
 

@@ -6,9 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use async_trait::async_trait;
-use pcm_benches::{calls_of, pss_bytes_of, resident_bytes_of, time_of, whole_process};
-use pcm_runtime_api::{Executor as _, HostCall, HostError, HostPort, Limits, Payload, RunRequest};
+use pcm_benches::{Echo, calls_of, pss_bytes_of, resident_bytes_of, time_of, whole_process};
+use pcm_runtime_api::{Executor as _, Limits, RunRequest};
 use pcm_runtime_deno::{DenoEngine, DenoSandbox};
 use serde_json::Value;
 use tokio::runtime::{Builder, Handle, Runtime};
@@ -19,17 +18,6 @@ use crate::{Memory, Times};
 pub(crate) struct Wall {
     engine: DenoEngine,
     runtime: Runtime,
-}
-
-/// Answers every call with its arguments.
-#[derive(Debug)]
-struct Echo;
-
-#[async_trait]
-impl HostPort for Echo {
-    async fn call(&self, call: HostCall) -> Result<Payload, HostError> {
-        Ok(call.args)
-    }
 }
 
 impl Wall {
