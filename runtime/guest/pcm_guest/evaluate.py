@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import tempfile
+from builtins import BaseException, KeyboardInterrupt, MemoryError, SystemExit
 from contextvars import ContextVar
 from dataclasses import dataclass
 from random import seed
@@ -107,9 +108,11 @@ class Guest:
         except MemoryError:
             return _BROKEN
         except KeyboardInterrupt as error:  # while it told of a failure
+            self._interrupts.allowed = False
             self._recover()
             return _last_word(error)
         except BaseException as error:  # the evaluator was damaged
+            self._interrupts.allowed = False
             return _exhausted(_last_word(error))
         finally:
             self._interrupts.allowed = False
@@ -122,10 +125,10 @@ class Guest:
         self._runs += 1
 
     def _recover(self) -> None:
-        """Undoes what an interrupt may have left half done."""
-        self._interrupts.hold()
-        self._loops.renew()
+        """Undoes what an interrupt may have left half done. Whoever calls this has set that nothing
+        interrupts it, without a call: the next interrupt may come with any."""
         self._interpreter.leave()
+        self._loops.renew()
 
     def _evaluate(self, source: bytes, wanted: Wanted) -> bytes:
         try:
@@ -142,6 +145,7 @@ class Guest:
             self._interrupts.allow()
             return self._success(self._execute(program), wanted)
         except KeyboardInterrupt as error:
+            self._interrupts.allowed = False
             self._recover()
             self._interrupts.allow()
             return _failure("exception", error)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import sys
 import types
+from builtins import BaseException, KeyboardInterrupt
 from sys import getprofile, getrecursionlimit, gettrace, setprofile, setrecursionlimit, settrace
 from typing import Any
 

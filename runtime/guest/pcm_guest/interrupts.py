@@ -7,6 +7,7 @@ may under any Python; a wall that means it stops the interpreter a little later.
 from __future__ import annotations
 
 from _signal import SIGINT, getsignal, signal  # type: ignore[import-not-found]
+from builtins import KeyboardInterrupt
 from contextlib import suppress
 
 
@@ -15,8 +16,8 @@ class Interrupts:
 
     def __init__(self) -> None:
         self.allowed = False
-        """Whether interrupts are let through now. The end of a run sets it without a call: for one
-        there may be no memory."""
+        """Whether interrupts are let through now. It is set to false without a call: for one there
+        may be no memory, and an interrupt may come with any."""
         self._pending = False
         self._handler = self._handle
 
@@ -38,7 +39,3 @@ class Interrupts:
         if self._pending:
             self._pending = False
             raise KeyboardInterrupt
-
-    def hold(self) -> None:
-        """Keeps back what comes."""
-        self.allowed = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import base_events, events, tasks
+from builtins import KeyboardInterrupt
 from collections import deque
 from collections.abc import Callable, Coroutine
 from contextvars import Context

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import signal
 import unittest
+from collections.abc import Iterator
+from contextlib import contextmanager
+from unittest import mock
 
+from pcm_guest import Guest
+from pcm_guest.interpreter import Interpreter
 from pcm_guest.interrupts import Interrupts
+from pcm_guest.loop import Loops
 
 from tests.session import SessionTest
 
@@ -104,6 +110,51 @@ await asyncio.gather(work(1), work(2))"""
         self.assert_alive()
 
 
+class OnTheWayOut(SessionTest):
+    """An interrupt may come with any call of the evaluator, and others while it is dealt with."""
+
+    RENAMED = """
+import builtins
+builtins.KeyboardInterrupt = builtins.BaseException = builtins.MemoryError = int
+builtins.SystemExit = builtins.isinstance = builtins.len = int
+"""
+
+    def test_each_step_interrupted(self) -> None:
+        steps: list[tuple[type, str]] = [
+            (Interpreter, "__exit__"),
+            (Interpreter, "leave"),
+            (Interpreter, "restore"),
+            (Loops, "renew"),
+            (Loops, "settle"),
+            (Guest, "_recover"),
+        ]
+        waiting = "import asyncio\nasyncio.create_task(asyncio.sleep(9))\nawait asyncio.sleep(0)\n"
+        for kind, name in steps:
+            with interrupted(kind, name) as count:
+                for begin in ("", waiting):
+                    for end in ("", "undefined", INTERRUPT):
+                        with self.subTest(step=name, begin=begin, end=end):
+                            outcome = self.run_code(begin + self.RENAMED + end)
+                            self.assertNotIn("exhausted", outcome.frame)
+            self.assertTrue(count, name)
+            self.assert_alive()
+
+
+@contextmanager
+def interrupted(kind: type, name: str) -> Iterator[list[int]]:
+    """Interrupts whoever calls that method, each time; gives a list of the calls."""
+    method = getattr(kind, name)
+    count: list[int] = []
+
+    def wrapper(*arguments: object) -> object:
+        count.append(1)
+        signal.raise_signal(signal.SIGINT)
+        return method(*arguments)
+
+    with mock.patch.object(kind, name, wrapper):
+        yield count
+
+
 class Holding(unittest.TestCase):
     def setUp(self) -> None:
         handler = signal.getsignal(signal.SIGINT)
@@ -119,7 +170,7 @@ class Holding(unittest.TestCase):
 
     def test_holding_again(self) -> None:
         self.interrupts.allow()
-        self.interrupts.hold()
+        self.interrupts.allowed = False
         signal.raise_signal(signal.SIGINT)
 
 
