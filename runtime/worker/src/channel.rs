@@ -7,9 +7,10 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv};
 use tokio::io::Interest;
 use tokio::net::UnixStream;
-use tokio::task::coop::consume_budget;
+use tokio::task::{coop::consume_budget, yield_now};
 
 use crate::WorkerError;
+use crate::pace::Pace;
 
 /// What is read at a time.
 pub(crate) const PIECE: usize = 64 << 10;
@@ -26,6 +27,7 @@ pub(crate) struct Channel {
     written: usize,
     pub(crate) dialogue: Dialogue,
     piece: Box<[u8]>,
+    pace: Pace,
 }
 
 /// A channel between two runtimes: the one that made it may end before the one that uses it.
@@ -52,6 +54,7 @@ impl Resting {
             written: 0,
             dialogue,
             piece: vec![0; PIECE].into_boxed_slice(),
+            pace: Pace::default(),
         })
     }
 }
@@ -139,12 +142,23 @@ impl Channel {
             if let Some(frame) = self.inbox.next(&bounds)? {
                 let (news, cost) = News::decode(&frame, &bounds)?;
                 self.dialogue.hear(&news, cost)?;
+                self.pace.came();
                 return match news {
                     News::Failed(reason) => Err(WorkerError::Failed(shortened(reason))),
                     news => Ok(Some((news, frame.bytes))),
                 };
             }
-            match self.stream.try_read(&mut self.piece) {
+            let writes = !self.outgoing.is_empty();
+            let looks = !writes && self.pace.looks();
+            let read = if looks {
+                // Not by way of the runtime, which learns late of what has arrived.
+                recv(&self.stream, &mut *self.piece, RecvFlags::DONTWAIT)
+                    .map(|(count, _)| count)
+                    .map_err(io::Error::from)
+            } else {
+                self.stream.try_read(&mut self.piece)
+            };
+            match read {
                 Ok(0) => return Ok(None),
                 Ok(count) => {
                     self.inbox.feed(self.piece.get(..count).unwrap_or_default());
@@ -154,7 +168,10 @@ impl Channel {
                 Err(error) if is_end(&error) => return Ok(None),
                 Err(error) => return Err(error.into()),
             }
-            let writes = !self.outgoing.is_empty();
+            if looks {
+                yield_now().await;
+                continue;
+            }
             let interest =
                 if writes { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
             if self.stream.ready(interest).await?.is_writable() && writes {

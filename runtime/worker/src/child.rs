@@ -9,7 +9,6 @@ use std::panic::set_hook;
 use std::process::exit;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 
 use pcm_runtime_api::{
     Executor, ExecutorError, Mount, MountSource, RunEvent, RunRequest, SandboxConfig,
@@ -21,14 +20,11 @@ use tokio::net::UnixStream;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::channel::PIECE;
+use crate::pace::Pace;
 use crate::relay::Relay;
 use crate::start::Start;
 use crate::worker::memory_of;
 use crate::{Engine, EngineEntry, WorkerError};
-
-/// How soon most tools have answered that do not ask anybody else: to wake a thread of a processor that
-/// sleeps takes as long.
-const SOON: Duration = Duration::from_micros(50);
 
 static INITIALISED: AtomicBool = AtomicBool::new(false);
 
@@ -143,22 +139,43 @@ struct Orders {
     stream: UnixStream,
     inbox: Inbox,
     piece: Box<[u8]>,
+    of_tasks: Pace,
+    of_answers: Pace,
+}
+
+/// What the host is to say next.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Expected {
+    /// Something to do.
+    Task,
+    /// The answer to a call.
+    Answer,
+    /// Nothing: code runs.
+    Nothing,
 }
 
 impl Orders {
     fn new(stream: UnixStream) -> Self {
-        Self { stream, inbox: Inbox::default(), piece: vec![0; PIECE].into_boxed_slice() }
+        let piece = vec![0; PIECE].into_boxed_slice();
+        let (of_tasks, of_answers) = Default::default();
+        Self { stream, inbox: Inbox::default(), piece, of_tasks, of_answers }
     }
 
-    /// The next order; None when there is no host any more. Harmless when dropped. One that is expected
-    /// soon is looked for again and again, before the thread goes to sleep: to wake it takes longer.
-    async fn next(&mut self, soon: bool) -> Result<Option<(Order, Vec<u8>)>, WorkerError> {
-        let begun = Instant::now();
+    /// The next order; None when there is no host any more. Harmless when dropped.
+    async fn next(&mut self, expected: Expected) -> Result<Option<(Order, Vec<u8>)>, WorkerError> {
+        let mut pace = match expected {
+            Expected::Task => Some(&mut self.of_tasks),
+            Expected::Answer => Some(&mut self.of_answers),
+            Expected::Nothing => None,
+        };
         loop {
             if let Some(frame) = self.inbox.next(&Order::BOUNDS)? {
+                if let Some(pace) = pace {
+                    pace.came();
+                }
                 return Ok(Some((Order::decode(&frame)?, frame.bytes)));
             }
-            let looks = soon && begun.elapsed() < SOON;
+            let looks = pace.as_mut().is_some_and(|pace| pace.looks());
             let read = if looks {
                 // Without the runtime, which only knows what it was told when it slept.
                 rustix::io::read(&self.stream, &mut *self.piece).map_err(io::Error::from)
@@ -180,7 +197,7 @@ impl Orders {
 impl Child {
     async fn serve(mut self) -> Result<(), WorkerError> {
         let mut session: Option<Arc<dyn Executor>> = None;
-        while let Some((order, bytes)) = self.orders.next(false).await? {
+        while let Some((order, bytes)) = self.orders.next(Expected::Task).await? {
             match (order, &session) {
                 (Order::Open(opening), None) => {
                     let opened = self.open(*opening).await;
@@ -259,11 +276,12 @@ impl Child {
         self.relay.begin();
         let mut run = executor.run(request);
         let result = loop {
+            let expected = if self.relay.waits() { Expected::Answer } else { Expected::Nothing };
             tokio::select! {
                 biased;
                 result = &mut run => break result,
                 said = self.relay.say_pending() => said?,
-                order = self.orders.next(self.relay.waits()) => match order? {
+                order = self.orders.next(expected) => match order? {
                     Some((Order::Reply { call, answer }, _)) => self.relay.answered(call, answer),
                     Some((Order::Interrupt, _)) => executor.interrupt(),
                     Some((Order::AddFuel(fuel), _)) => drop(executor.add_fuel(fuel)),

@@ -21,6 +21,7 @@ mod child;
 mod engine;
 mod error;
 mod launcher;
+mod pace;
 mod pool;
 mod relay;
 mod run;

@@ -2,12 +2,13 @@
 
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use pcm_runtime_folders::Server;
 use pcm_runtime_jail::{JailMode, JailReport, Part};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 
 use crate::channel::Resting;
@@ -19,6 +20,9 @@ use crate::{WorkerError, child};
 /// The longest that making spares waits after workers have failed.
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(10);
 const FIRST_BACK_OFF: Duration = Duration::from_millis(100);
+/// How long the session that took a worker is left alone: to start another uses as many processors as
+/// there are, which its first run shall have.
+const REST: Duration = Duration::from_millis(100);
 /// Memory is counted in MiB.
 const MIB: u64 = 1 << 20;
 
@@ -84,6 +88,8 @@ struct Shared {
     /// In MiB.
     memory: Arc<Semaphore>,
     waiting: Mutex<Waiting>,
+    /// Told when one that was coming is there, or has failed.
+    came: Notify,
     report: OnceLock<JailReport>,
 }
 
@@ -118,6 +124,7 @@ impl Pool {
             places: Arc::new(Semaphore::new(config.most.min(Semaphore::MAX_PERMITS))),
             memory: Arc::new(Semaphore::new(memory.min(Semaphore::MAX_PERMITS))),
             waiting: Mutex::default(),
+            came: Notify::new(),
             report: OnceLock::new(),
             config,
         })))
@@ -125,13 +132,22 @@ impl Pool {
 
     /// Starts the workers that wait for sessions, and comes back when one is ready.
     pub async fn warm(&self) -> Result<(), WorkerError> {
-        if self.0.config.warm == 0 || !self.0.waiting().ready.is_empty() {
-            return Ok(());
+        loop {
+            let mut came = pin!(self.0.came.notified());
+            came.as_mut().enable(); // before it is looked for
+            let coming = {
+                let mut waiting = self.0.waiting();
+                if self.0.config.warm == 0 || !waiting.ready.is_empty() {
+                    return Ok(());
+                }
+                (waiting.coming == 0).then(|| Coming::begin(self.clone(), &mut waiting))
+            };
+            match coming {
+                Some(coming) => coming.arrive().await?,
+                None => came.await,
+            }
+            self.replenish();
         }
-        let spare = self.start().await?;
-        self.0.waiting().ready.push(spare);
-        self.replenish();
-        Ok(())
     }
 
     /// Makes what engines need, in a process of its own that ends again.
@@ -261,11 +277,9 @@ impl Pool {
         for coming in coming {
             tokio::spawn(async move {
                 sleep(pause).await;
-                let pool = &coming.0;
-                match pool.start().await {
-                    Ok(spare) => pool.0.waiting().ready.push(spare),
-                    // The next session tries again, and tells whoever asked for it.
-                    Err(error) => tracing::warn!(%error, "a worker could not be started"),
+                // The next session tries again, and tells whoever asked for it.
+                if let Err(error) = coming.arrive().await {
+                    tracing::warn!(%error, "a worker could not be started");
                 }
             });
         }
@@ -275,10 +289,10 @@ impl Pool {
 impl Waiting {
     /// How long to wait before another worker is started ahead of time.
     fn pause(&self) -> Duration {
-        let Some(failed) = self.failed else { return Duration::ZERO };
+        let Some(failed) = self.failed else { return REST };
         let doubled = 1 << self.failures.saturating_sub(1).min(10);
         let pause = FIRST_BACK_OFF.saturating_mul(doubled).min(LONGEST_BACK_OFF);
-        pause.saturating_sub(failed.elapsed())
+        pause.saturating_sub(failed.elapsed()).max(REST)
     }
 }
 
@@ -297,11 +311,18 @@ impl Coming {
         waiting.coming += 1;
         Self(pool)
     }
+
+    async fn arrive(self) -> Result<(), WorkerError> {
+        let spare = self.0.start().await?;
+        self.0.0.waiting().ready.push(spare);
+        Ok(())
+    }
 }
 
 impl Drop for Coming {
     fn drop(&mut self) {
         self.0.0.waiting().coming -= 1;
+        self.0.0.came.notify_waiters();
     }
 }
 
@@ -313,8 +334,10 @@ mod tests {
     fn workers_that_fail_are_started_less_and_less_often() {
         let failed =
             |failures| Waiting { failures, failed: Some(Instant::now()), ..Waiting::default() };
-        assert_eq!(Waiting::default().pause(), Duration::ZERO);
+        assert_eq!(Waiting::default().pause(), REST);
         let (one, two, many) = (failed(1).pause(), failed(2).pause(), failed(u32::MAX).pause());
-        assert!(one <= FIRST_BACK_OFF && one < two && two < many && many <= LONGEST_BACK_OFF);
+        assert!(
+            one <= FIRST_BACK_OFF.max(REST) && one < two && two < many && many <= LONGEST_BACK_OFF
+        );
     }
 }

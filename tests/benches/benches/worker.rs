@@ -129,7 +129,6 @@ async fn measure(backend: BackendKind, options: &Options) -> Result<(Vec<Row>, u
                 kill_all(&spare);
                 ensure!(!session.run("1").await.is_ok(), "the worker was not killed");
                 let begin = Instant::now();
-                pool.warm().await?;
                 trivial(&session).await?;
                 crashes.worker.push(begin.elapsed());
             }
@@ -188,7 +187,7 @@ async fn quiet(pool: &Pool) {
     while pool.status().starting > 0 || pool.status().warm == 0 {
         sleep(Duration::from_millis(5)).await;
     }
-    sleep(Duration::from_millis(20)).await;
+    sleep(Duration::from_millis(300)).await; // this process may be making spares of its own
 }
 
 /// The workers that there are, with and without a session.
