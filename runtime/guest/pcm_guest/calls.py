@@ -13,7 +13,7 @@ from typing import Any
 
 from pcm_guest import errors
 from pcm_guest.encoding import decode, encode, from_json, types_field
-from pcm_guest.loop import Loops, PortLoop
+from pcm_guest.loop import CallsLoop, Loops
 from pcm_guest.port import Port
 
 Shape = Callable[[Any], Any]
@@ -35,7 +35,7 @@ class Host:
     async def call_async(self, namespace: str, op: str, args: dict[str, Any]) -> Any:
         """Asks, and lets other tasks run until the reply is there."""
         loop = events.get_running_loop()
-        if not isinstance(loop, PortLoop):
+        if not isinstance(loop, CallsLoop):
             return self.call(namespace, op, args)
         reply = await loop.submit(_request(namespace, op, args))
         return _answer(reply, namespace, op)

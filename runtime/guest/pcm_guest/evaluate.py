@@ -16,7 +16,7 @@ from pcm_guest.display import Display
 from pcm_guest.encoding import encode, to_frame, types_field
 from pcm_guest.interpreter import DamagedError, Interpreter
 from pcm_guest.interrupts import Interrupts
-from pcm_guest.loop import Loops, OutsideOfLoop
+from pcm_guest.loop import Loops, MakeLoop, OutsideOfLoop, PortLoop
 from pcm_guest.port import OutputLimitError, Port
 
 if TYPE_CHECKING:
@@ -43,10 +43,10 @@ class Wanted:
 class Guest:
     """The evaluator of one session."""
 
-    def __init__(self, port: Port) -> None:
+    def __init__(self, port: Port, make_loop: MakeLoop = PortLoop) -> None:
         self._streams = streams.Streams(port)
         self._display = Display(port)
-        self._loops = Loops(port)
+        self._loops = Loops(port, make_loop)
         self._interrupts = Interrupts()
         self._runs = 0
         self._host = host = Host(port, self._loops)

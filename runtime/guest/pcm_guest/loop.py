@@ -1,4 +1,4 @@
-"""The event loop of a session: its only source of events is the port."""
+"""The event loops of a session, which await the host's replies."""
 
 from __future__ import annotations
 
@@ -16,20 +16,17 @@ _T = TypeVar("_T")
 _Reply = asyncio.Future[bytes]
 
 
-class PortLoop(base_events.BaseEventLoop):
-    """Waits for replies of the host and for timers. No threads, no sockets."""
+class CallsLoop(base_events.BaseEventLoop):
+    """A loop that can await calls of the host."""
 
     # Of the base class: what is to be called in the next round, and at some time.
     _ready: deque[asyncio.Handle]
     _scheduled: list[asyncio.TimerHandle]
     _stopping: bool
 
-    def __init__(self, port: Port, waiting: dict[int, _Reply]) -> None:
-        super().__init__()
-        self._port = port
-        self._waiting = waiting
-        self._selector = self  # the base class asks it for events
-        self._ran = False
+    _port: Port
+    _waiting: dict[int, _Reply]
+    _ran = False
 
     def run_forever(self) -> None:
         self._ran = True
@@ -56,6 +53,31 @@ class PortLoop(base_events.BaseEventLoop):
         self._stopping = False
         self._ran = False
 
+    def __del__(self) -> None:
+        """Nothing to warn of: the loop holds nothing that must be closed."""
+
+    def submit(self, request: bytes) -> _Reply:
+        """Sends a request; the future has its reply."""
+        future: _Reply = self.create_future()
+        self._waiting[self._port.submit(request)] = future
+        return future
+
+    def deliver(self, number: int, reply: bytes) -> None:
+        """Hands a reply to whoever awaits it, on this loop or on one around it."""
+        future = self._waiting.pop(number, None)
+        if future is not None and not (future.done() or future.get_loop().is_closed()):
+            future.set_result(reply)
+
+
+class PortLoop(CallsLoop):
+    """Waits for replies of the host and for timers. No threads, no sockets."""
+
+    def __init__(self, port: Port, waiting: dict[int, _Reply]) -> None:
+        super().__init__()
+        self._port = port
+        self._waiting = waiting
+        self._selector = self  # the base class asks it for events
+
     def select(self, timeout: float | None) -> list[tuple[int, bytes]]:
         """The base class's wait: replies that arrived, after at most `timeout` seconds."""
         if timeout == 0 and not self._waiting:
@@ -69,21 +91,10 @@ class PortLoop(base_events.BaseEventLoop):
 
     def _process_events(self, event_list: list[tuple[int, bytes]]) -> None:
         for number, reply in event_list:
-            future = self._waiting.pop(number, None)
-            if future is not None and not (future.done() or future.get_loop().is_closed()):
-                future.set_result(reply)
+            self.deliver(number, reply)
 
     def _write_to_self(self) -> None:
         """Nobody else could wake this loop: there is one thread."""
-
-    def __del__(self) -> None:
-        """Nothing to warn of: the loop holds nothing that must be closed."""
-
-    def submit(self, request: bytes) -> _Reply:
-        """Sends a request; the future has its reply."""
-        future: _Reply = self.create_future()
-        self._waiting[self._port.submit(request)] = future
-        return future
 
     def run_in_executor(  # type: ignore[override]
         self, _executor: Any, func: Callable[..., _T], *args: Any
@@ -111,17 +122,21 @@ _set_policy = _of_events("set_event_loop_policy")
 class LoopPolicy(_BasePolicy):  # type: ignore[misc, valid-type]
     """Makes `asyncio.run` and `asyncio.new_event_loop` give port loops."""
 
-    def __init__(self, make: Callable[[], PortLoop]) -> None:
+    def __init__(self, make: Callable[[], CallsLoop]) -> None:
         super().__init__()
         self._loop_factory = make
+
+
+MakeLoop = Callable[[Port, dict[int, _Reply]], CallsLoop]
 
 
 class Loops:
     """The loops of a session. They share the table of waiting calls, so that an inner loop that
     receives the reply to a call of an outer one hands it over."""
 
-    def __init__(self, port: Port) -> None:
+    def __init__(self, port: Port, make: MakeLoop = PortLoop) -> None:
         self._port = port
+        self._make = make
         self._waiting: dict[int, _Reply] = {}
         self._main = self.new()
         self._policy = LoopPolicy(self.new)
@@ -133,8 +148,8 @@ class Loops:
         _set_policy(self._policy)
         self._policy.set_event_loop(self._main)
 
-    def new(self) -> PortLoop:
-        return PortLoop(self._port, self._waiting)
+    def new(self) -> CallsLoop:
+        return self._make(self._port, self._waiting)
 
     def run(self, work: Coroutine[Any, Any, _T]) -> _T:
         """Drives top-level code."""
@@ -177,7 +192,7 @@ class Loops:
         self._main = self.new()
 
 
-def _drive(loop: PortLoop, work: Coroutine[Any, Any, _T], context: Context | None = None) -> _T:
+def _drive(loop: CallsLoop, work: Coroutine[Any, Any, _T], context: Context | None = None) -> _T:
     # Not loop.create_task(): user code may have given the loop another factory.
     task = tasks.Task(work, loop=loop, context=context)
     try:
@@ -207,7 +222,7 @@ _PATIENCE = 0.5
 """Seconds that cancelled tasks get to clean up before they are cancelled again, then abandoned."""
 
 
-def _end_tasks(loop: PortLoop) -> bool:
+def _end_tasks(loop: CallsLoop) -> bool:
     """Cancels the tasks of a loop that does not run; says whether all have ended."""
     for _ in range(_ATTEMPTS):
         if loop.is_closed():
@@ -236,7 +251,7 @@ _abandoned: list[asyncio.Task[Any]] = []
 """Tasks that did not end. They are kept: to free one would be to run its code in a later run."""
 
 
-def _abandon(loop: PortLoop) -> None:
+def _abandon(loop: CallsLoop) -> None:
     _abandoned.extend(tasks.all_tasks(loop))
     if not loop.is_running():  # as one that was interrupted at the wrong moment says
         loop.close()
