@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from typing import Any
 
 from pcm_guest.encoding import encode
@@ -75,6 +76,13 @@ class Display:
         bundle = rich_forms(value)
         if bundle:
             self._emit(bundle)
+
+    def show(self, forms: Mapping[str, Any]) -> None:
+        """Emits the forms of something that a library shows by itself."""
+        bundle: dict[str, str] = {}
+        for mime, form in forms.items():
+            _add(bundle, mime, form)
+        self._emit(bundle)
 
     def _emit(self, bundle: dict[str, str]) -> None:
         forms = ",".join(f"{encode(mime)[0]}:{form}" for mime, form in bundle.items())

@@ -45,9 +45,9 @@ class Guest:
 
     def __init__(self, port: Port, make_loop: MakeLoop = PortLoop) -> None:
         self._streams = streams.Streams(port)
-        self._display = Display(port)
+        self.display = Display(port)
         self._loops = Loops(port, make_loop)
-        self._interrupts = Interrupts()
+        self.interrupts = Interrupts()
         self._runs = 0
         self._host = host = Host(port, self._loops)
         self._names: dict[str, Any] = {
@@ -61,13 +61,16 @@ class Guest:
         self.renewals: list[Callable[[], object]] = [seed, _renew_names]
         """What gives a session numbers of its own, where others come from the same state."""
 
+        self.afterwards: list[Callable[[], object]] = []
+        """What is done after the code of every run, as part of it."""
+
     def install(self) -> None:
         """Makes this interpreter the session's. Once, before the first run."""
         streams.install_refusals()
         self._streams.install()
         self._loops.install()
         self._interpreter.install(
-            display=self._display,
+            display=self.display,
             **{rewriting.DEFERRED: rewriting.deferred, rewriting.READY: rewriting.ready},
         )
 
@@ -108,17 +111,17 @@ class Guest:
         except MemoryError:
             return _BROKEN
         except KeyboardInterrupt as error:  # while it told of a failure
-            self._interrupts.allowed = False
+            self.interrupts.allowed = False
             self._recover()
             return _last_word(error)
         except BaseException as error:  # the evaluator was damaged
-            self._interrupts.allowed = False
+            self.interrupts.allowed = False
             return _exhausted(_last_word(error))
         finally:
-            self._interrupts.allowed = False
+            self.interrupts.allowed = False
 
     def _begin(self, recursion_limit: int) -> None:
-        self._interrupts.begin()
+        self.interrupts.begin()
         self._interpreter.grant_recursion(recursion_limit)
         self._streams.install()
         self._loops.install()
@@ -142,12 +145,17 @@ class Guest:
                 return _failure("syntax", error)
             except BaseException as error:  # the code of an earlier run replaced what compiles
                 return _exhausted(_failure("exception", error))
-            self._interrupts.allow()
-            return self._success(self._execute(program), wanted)
+            self.interrupts.allow()
+            try:
+                value = self._execute(program)
+            finally:
+                for work in self.afterwards:
+                    work()
+            return self._success(value, wanted)
         except KeyboardInterrupt as error:
-            self._interrupts.allowed = False
+            self.interrupts.allowed = False
             self._recover()
-            self._interrupts.allow()
+            self.interrupts.allow()
             return _failure("exception", error)
         except DamagedError as error:
             return _exhausted(_failure("exception", error.__cause__ or error))
@@ -176,7 +184,7 @@ class Guest:
     def _success(self, value: Any, wanted: Wanted) -> bytes:
         if value is None:
             return _NOTHING
-        self._display.show_result(value)
+        self.display.show_result(value)
         encoded = _within(wanted.value_bytes, value)
         if encoded != _NULL and not wanted.repr:
             return b'{"value":%b}' % encoded

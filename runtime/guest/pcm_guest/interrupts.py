@@ -19,10 +19,11 @@ class Interrupts:
         """Whether interrupts are let through now. It is set to false without a call: for one there
         may be no memory, and an interrupt may come with any."""
         self._pending = False
+        self._busy = False
         self._handler = self._handle
 
     def _handle(self, _number: int, _frame: object) -> None:
-        if self.allowed:
+        if self.allowed and not self._busy:
             raise KeyboardInterrupt
         self._pending = True
 
@@ -39,3 +40,12 @@ class Interrupts:
         if self._pending:
             self._pending = False
             raise KeyboardInterrupt
+
+    def __enter__(self) -> None:
+        """Keeps back what comes while something is done that must not end halfway."""
+        self._busy = True
+
+    def __exit__(self, *_error: object) -> None:
+        self._busy = False
+        if self._pending and self.allowed:
+            self.allow()
