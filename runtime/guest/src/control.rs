@@ -156,6 +156,17 @@ impl Control {
         self.cpu() + Duration::from_nanos(poll)
     }
 
+    /// Whether processor time is bounded.
+    pub fn counts_cpu(&self) -> bool {
+        self.cpu_limit.is_some()
+    }
+
+    /// Says how much processor time the guest has used, for one that runs elsewhere.
+    pub fn used(&self, cpu: Duration) {
+        self.cpu_used.store(u64::try_from(cpu.as_nanos()).unwrap_or(u64::MAX), Relaxed);
+        self.poll_began.store(u64::MAX, Relaxed);
+    }
+
     /// Counts the processor time of `work`.
     pub async fn metered<F: Future>(&self, work: F) -> F::Output {
         Metered { control: self, work: std::pin::pin!(work) }.await

@@ -16,6 +16,9 @@ pub struct KernelWalls {
     pub writable: Vec<PathBuf>,
     /// Which TCP ports it may listen on and connect to.
     pub tcp: TcpPorts,
+    /// Whether it may open whatever its user may open, and ask the kernel for anything. Then bounds on
+    /// what it uses are left, and that it ends with its parent.
+    pub open: bool,
     /// How many bytes of private memory each of its processes may have.
     pub memory: Option<u64>,
 }

@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use crate::walls::CgroupLimits;
 
 /// Groups of this program: the process that has made it, and a number.
@@ -130,6 +132,28 @@ impl Cgroup {
             self.put(child.parse().map_err(|_| io::ErrorKind::InvalidData)?)?;
         }
         Ok(())
+    }
+
+    /// Ends all that is in it, and what they start meanwhile.
+    pub fn kill(&self) {
+        const ROUNDS: u32 = 16;
+        for folder in &self.folders {
+            if fs::write(folder.join("cgroup.kill"), "1").is_ok() {
+                continue;
+            }
+            // Before Linux 5.14, and in the first version, one by one.
+            for _ in 0..ROUNDS {
+                let processes = fs::read_to_string(folder.join("cgroup.procs")).unwrap_or_default();
+                let mut found = false;
+                for process in processes.split_ascii_whitespace().filter_map(|it| it.parse().ok()) {
+                    found = true;
+                    let _ = Pid::from_raw(process).map(|it| kill_process(it, Signal::KILL));
+                }
+                if !found {
+                    break;
+                }
+            }
+        }
     }
 
     fn put(&self, process: u32) -> io::Result<()> {

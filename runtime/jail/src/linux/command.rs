@@ -33,6 +33,9 @@ impl KernelWalls {
             let report = JailReport::all(&PartState::Off);
             return Ok(PreparedWalls { report, memory: None, landlock: None, filters: None });
         }
+        if self.open {
+            return Ok(self.bounds());
+        }
         let landlock = landlock::rules(self)?;
         let filters = seccomp::kernel().map_err(io::Error::other);
         let mut report = JailReport::default();
@@ -45,6 +48,16 @@ impl KernelWalls {
         let report = report.demand(mode)?;
         let (landlock, filters) = (landlock.ok(), filters.ok());
         Ok(PreparedWalls { report, memory: self.memory, landlock, filters })
+    }
+
+    /// What is left where nothing is closed. It keeps the rights of its user.
+    fn bounds(&self) -> PreparedWalls {
+        let mut report = JailReport::all(&PartState::Off);
+        for part in [Part::NoNewPrivileges, Part::Rlimits, Part::ParentDeath] {
+            report.record(part, PartState::Held);
+        }
+        report.record(Part::Descriptors, PartState::of(&descriptors::can_mark()));
+        PreparedWalls { report, memory: self.memory, landlock: None, filters: None }
     }
 }
 
@@ -77,8 +90,10 @@ impl PreparedWalls {
         if let Some(memory) = self.memory {
             limits::set(Resource::Data, memory)?;
         }
-        capabilities::close_sources();
-        capabilities::drop_all()?;
+        if self.report.holds(Part::Capabilities) {
+            capabilities::close_sources();
+            capabilities::drop_all()?;
+        }
         rustix::thread::set_no_new_privs(true)?;
         parent.bind().map_err(|_| io::Error::from_raw_os_error(libc::ESRCH))?;
         if let Some(rules) = &self.landlock {

@@ -1,0 +1,525 @@
+//! One kernel: its process, its sockets, and one run after the other.
+
+use std::fs;
+use std::io::{self, ErrorKind, Read as _};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream as StdStream;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use pcm_runtime_api::{OutputStream, RunRequest};
+use pcm_runtime_guest::{Active, Control, Ending, Measured, Refused, Run, RunOptions, Step, Stop, refusal};
+use pcm_runtime_jail::JailMode;
+use rustix::fs::{OFlags, fcntl_setfl};
+use rustix::process::{PidfdFlags, pidfd_open};
+use serde_json::json;
+use tempfile::TempDir;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::net::unix::pipe::Receiver;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+
+use crate::frames::{Bounds, Pipe, Said};
+use crate::jupyter::{Client, IOPUB, SHELL};
+use crate::process::{Launch, Process, walls};
+use crate::venv::Venv;
+use crate::zmtp::{Kind, Socket};
+use crate::{KernelConfig, SubprocessError};
+
+/// How often a run is looked at whose processor time counts.
+const LOOK: Duration = Duration::from_millis(10);
+/// How long a kernel that has told the outcome of a run may take to be idle.
+const TO_BE_IDLE: Duration = Duration::from_secs(2);
+/// How often a question to a kernel that starts is repeated.
+const ASK_AGAIN: Duration = Duration::from_millis(100);
+/// What output past Python's streams is read in.
+const PIECE: usize = 64 << 10;
+/// How many pieces may be left of what earlier runs started.
+const STALE_PIECES: usize = 16;
+
+/// A kernel, wherever it is used.
+#[derive(Debug)]
+pub(crate) struct Kernel {
+    process: Process,
+    client: Client,
+    socket: StdStream,
+    /// Its connection file, its sockets, its working folder. Deleted after its process.
+    folder: Arc<TempDir>,
+    runs: u32,
+    is_bounded: bool,
+}
+
+/// A kernel, connected from the runtime that uses it.
+#[derive(Debug)]
+pub(crate) struct Connected {
+    kernel: Kernel,
+    pipe: Pipe,
+    shell: Socket,
+    iopub: Socket,
+    output: [Receiver; 2],
+    end: AsyncFd<OwnedFd>,
+}
+
+/// How a run ended.
+pub(crate) struct Ended {
+    pub(crate) ending: Ending,
+    pub(crate) measured: Measured,
+}
+
+/// Where a kernel keeps things.
+pub(crate) mod places {
+    /// Where the code works.
+    pub(crate) const WORK: &str = "work";
+    /// Its packages: a link to the folder that has them.
+    pub(crate) const PACKAGES: &str = "packages";
+}
+
+impl Kernel {
+    /// Starts one and waits until it is ready. The caller sees to it that this does not take too long.
+    pub(crate) async fn start(
+        config: &KernelConfig,
+        venv: &Venv,
+        boot: &Path,
+    ) -> Result<Self, SubprocessError> {
+        let folder = tempfile::Builder::new().prefix("pcm-kernel-").tempdir()?;
+        let inside = |name: &str| folder.path().join(name);
+        for name in [places::WORK, "home", "tmp"] {
+            fs::create_dir(inside(name))?;
+        }
+        let client = Client::new().map_err(io::Error::other)?;
+        let connection = inside("connection.json");
+        fs::write(&connection, client.connection(&inside("socket")).to_string())?;
+        let (ours, theirs) = StdStream::pair()?;
+        let arguments = vec!["-I".into(), boot.to_owned(), connection];
+        let closed = config.jail != JailMode::Off;
+        let readable = [boot.parent().and_then(Path::parent), Some(venv.folder())];
+        let mut readable: Vec<PathBuf> = readable.into_iter().flatten().map(Path::to_owned).collect();
+        readable.extend(python_home(venv));
+        let walls = walls(readable, vec![folder.path().to_owned()], closed);
+        let mode = if closed { config.jail } else { JailMode::Default };
+        let walls = walls.prepare(mode).map_err(|error| SubprocessError::Start(error.to_string()))?;
+        let launch = Launch {
+            program: venv.python(),
+            arguments,
+            environment: environment(config, venv, folder.path()),
+            folder: inside(places::WORK),
+            socket: theirs.into(),
+            walls,
+        };
+        let mut process = Process::launch(launch).await?;
+        let mut pipe = Pipe::new(ours)?;
+        let bounds = Bounds { call: 0, outcome: 0 };
+        match pipe.hear(&bounds).await {
+            Ok(Some(Said::Hello)) => {}
+            Ok(None) => return Err(SubprocessError::Start(last_words(&mut process).await)),
+            Ok(Some(_)) | Err(_) => {
+                return Err(SubprocessError::Start("it does not talk as a kernel does".to_owned()));
+            }
+        }
+        let socket = pipe.into_std()?;
+        Ok(Self { process, client, socket, folder: Arc::new(folder), runs: 0, is_bounded: false })
+    }
+
+    /// Connects it from this runtime.
+    pub(crate) async fn connect(mut self) -> Result<Connected, SubprocessError> {
+        let place = |number: u8| self.folder.path().join(format!("socket-{number}"));
+        let shell = Socket::connect(&place(SHELL), Kind::Dealer).await?;
+        let iopub = Socket::connect(&place(IOPUB), Kind::Subscriber).await?;
+        let pipe = Pipe::new(self.socket.try_clone()?)?;
+        let [out, err] = self.process.output.take().ok_or(ErrorKind::BrokenPipe).map_err(io::Error::from)?;
+        let output = [Receiver::from_owned_fd(out.into())?, Receiver::from_owned_fd(err.into())?];
+        let end = end_of(&self.process)?;
+        let mut connected = Connected { kernel: self, pipe, shell, iopub, output, end };
+        connected.settle().await?;
+        Ok(connected)
+    }
+
+    /// It, unless its process has ended.
+    pub(crate) fn living(mut self) -> Option<Self> {
+        self.process.fate().is_none().then_some(self)
+    }
+
+    /// Where its files are.
+    pub(crate) fn folder(&self) -> Arc<TempDir> {
+        Arc::clone(&self.folder)
+    }
+}
+
+/// Readable when the process has ended.
+fn end_of(process: &Process) -> io::Result<AsyncFd<OwnedFd>> {
+    let end = pidfd_open(process.id(), PidfdFlags::NONBLOCK)?;
+    // SAFETY: it owns the descriptor, which stays the same and open for as long as it lives.
+    Ok(unsafe { AsyncFd::register_with_interest(end, Interest::READABLE) }?)
+}
+
+/// The folder of the Python that an environment is of.
+fn python_home(venv: &Venv) -> Option<PathBuf> {
+    let python = fs::canonicalize(venv.python()).ok()?;
+    Some(python.parent()?.parent()?.to_owned())
+}
+
+/// Few variables, and none of the host's.
+fn environment(config: &KernelConfig, venv: &Venv, folder: &Path) -> Vec<(String, String)> {
+    let inside = |name: &str| folder.join(name).display().to_string();
+    let bin = venv.folder().join("bin");
+    let own = [
+        ("PATH", format!("{}:/usr/local/bin:/usr/bin:/bin", bin.display())),
+        ("VIRTUAL_ENV", venv.folder().display().to_string()),
+        ("HOME", inside("home")),
+        ("TMPDIR", inside("tmp")),
+        ("IPYTHONDIR", inside("home")),
+        ("PCM_PACKAGES", inside(places::PACKAGES)),
+        ("MPLBACKEND", "module://matplotlib_inline.backend_inline".to_owned()),
+        ("MPLCONFIGDIR", venv.folder().join(".matplotlib").display().to_string()),
+        ("PYDEVD_DISABLE_FILE_VALIDATION", "1".to_owned()),
+        ("LANG", "C.UTF-8".to_owned()),
+    ];
+    let own = own.into_iter().map(|(name, value)| (name.to_owned(), value));
+    let given = config.env.iter().map(|(name, value)| (name.clone(), value.clone()));
+    own.chain(given).collect()
+}
+
+/// What a process wrote before it ended.
+async fn last_words(process: &mut Process) -> String {
+    const LONGEST: u64 = 4000;
+    sleep(LOOK).await; // its end is known a moment after its socket is closed
+    let fate = process.fate().unwrap_or_else(|| "it stopped talking".to_owned());
+    let mut said = Vec::new();
+    if let Some([_, error]) = process.output.take()
+        && fcntl_setfl(&error, OFlags::NONBLOCK).is_ok()
+    {
+        let _ = error.take(LONGEST).read_to_end(&mut said); // as much as is there
+    }
+    let said = String::from_utf8_lossy(&said);
+    let last = said.trim().lines().last().unwrap_or_default();
+    if last.is_empty() { fate } else { format!("{fate}: {last}") }
+}
+
+/// What goes on in a run.
+struct Going<'a> {
+    number: u32,
+    run: &'a Arc<Run>,
+    control: &'a Arc<Control>,
+    active: Active,
+    /// The numbers that the guest has given to the calls that were submitted, in their order.
+    calls: Vec<u32>,
+    request: String,
+    has_begun: bool,
+    outcome: Option<Vec<u8>>,
+    /// When it has to be idle, once the outcome is told.
+    idle_by: Option<Instant>,
+    replied: bool,
+    is_idle: bool,
+    cpu_before: Duration,
+}
+
+impl Connected {
+    /// Waits until the kernel has answered a question on the one socket and said on the other that it is
+    /// idle: who subscribes hears nothing of what was said before.
+    async fn settle(&mut self) -> Result<(), SubprocessError> {
+        loop {
+            let (id, message) = self.kernel.client.request("kernel_info_request", &json!({}), &json!({}));
+            send(&mut self.shell, &message).await?;
+            let client = &self.kernel.client;
+            let heard = async {
+                let (mut replied, mut idle) = (false, false);
+                while !(replied && idle) {
+                    let message = tokio::select! {
+                        message = self.shell.receive() => message?,
+                        message = self.iopub.receive() => message?,
+                    };
+                    if let Some(heard) = client.read(&message).filter(|heard| heard.request == id) {
+                        idle |= heard.is_idle;
+                        replied |= heard.kind == "kernel_info_reply";
+                    }
+                }
+                Ok::<_, io::Error>(())
+            };
+            match timeout(ASK_AGAIN, heard).await {
+                Ok(heard) => return Ok(heard?),
+                Err(_) => {} // the subscription came too late
+            }
+        }
+    }
+
+    /// Bounds what code may use. Once.
+    pub(crate) fn bound(&mut self, memory: u64, file: u64) -> Result<(), SubprocessError> {
+        if !std::mem::replace(&mut self.kernel.is_bounded, true) {
+            self.kernel.process.bound(memory, file)?;
+        }
+        Ok(())
+    }
+
+    /// The kernel.
+    pub(crate) fn kernel(&self) -> &Kernel {
+        &self.kernel
+    }
+
+    /// Runs code. False with it: the kernel is of no further use.
+    pub(crate) async fn run(
+        &mut self,
+        run: &Arc<Run>,
+        control: &Arc<Control>,
+        request: RunRequest,
+    ) -> (Ended, bool) {
+        self.drop_stale_output();
+        let number = self.kernel.runs + 1;
+        self.kernel.runs = number;
+        let (id, message) = self.request(run, request, number);
+        let mut going = Going {
+            number,
+            run,
+            control,
+            active: Active::new(Arc::clone(run), Arc::clone(control), false),
+            calls: Vec::new(),
+            request: id,
+            has_begun: false,
+            outcome: None,
+            idle_by: None,
+            replied: false,
+            is_idle: false,
+            cpu_before: self.kernel.process.cpu(),
+        };
+        let ending = tokio::select! {
+            biased;
+            stop = control.killed() => Err(Lost::Stopped(stop)),
+            ended = self.serve(&mut going, &message) => ended,
+        };
+        self.drain(run);
+        let cpu = self.kernel.process.cpu().saturating_sub(going.cpu_before);
+        let measured = Measured { cpu, memory_bytes: self.kernel.process.peak(), fuel: None };
+        let goes_on = ending.is_ok();
+        let ending = match (ending, going.outcome) {
+            // It was told before the kernel was lost.
+            (Ok(()) | Err(Lost::Stopped(_)), Some(outcome)) => match control.told() {
+                Some(stop) => Ending::Interrupted(stop, outcome),
+                None => Ending::Outcome(outcome),
+            },
+            (Err(Lost::Stopped(stop)), None) => Ending::Stopped(stop),
+            (Err(Lost::Ended), _) => {
+                sleep(LOOK).await;
+                let fate = self.kernel.process.fate();
+                let fate = fate.unwrap_or_else(|| "it stopped talking".to_owned());
+                Ending::Crashed(format!("the kernel is gone: {fate}"))
+            }
+            (Err(Lost::Broken), _) => {
+                Ending::Crashed("the code damaged the interpreter it ran in".to_owned())
+            }
+            (Ok(()), None) => Ending::Crashed("the kernel left no outcome".to_owned()),
+        };
+        (Ended { ending, measured }, goes_on)
+    }
+
+    fn request(&mut self, run: &Run, request: RunRequest, number: u32) -> (String, Vec<Vec<u8>>) {
+        let limits = run.limits();
+        let options = RunOptions::new(limits, request.repr, false).encode();
+        let mut described = json!({
+            "number": number, "options": String::from_utf8_lossy(&options),
+            "output_bytes": limits.output_bytes, "frame_bytes": limits.host_call_bytes,
+        });
+        let code = String::from_utf8(request.code).unwrap_or_else(|error| {
+            // JSON has no place for what is no text.
+            let source = BASE64_STANDARD.encode(error.as_bytes());
+            described["source"] = source.into();
+            String::new()
+        });
+        let content = json!({
+            "code": code, "silent": false, "store_history": false, "user_expressions": {},
+            "allow_stdin": false, "stop_on_error": false,
+        });
+        self.kernel.client.request("execute_request", &json!({ "pcm": described }), &content)
+    }
+
+    /// Serves the run until the kernel is idle again.
+    async fn serve(&mut self, going: &mut Going<'_>, message: &[Vec<u8>]) -> Result<(), Lost> {
+        send(&mut self.shell, message).await.map_err(|_| Lost::Ended)?;
+        let bounds = bounds(going.run);
+        let Self { kernel, pipe, shell, iopub, output: [out, err], end } = self;
+        let mut watch = std::pin::pin!(watch(going.control, &kernel.process, going.cpu_before));
+        loop {
+            if going.is_over() {
+                return Ok(());
+            }
+            let idle_by = going.idle_by;
+            tokio::select! {
+                biased;
+                stop = &mut watch, if going.has_begun => return Err(Lost::Stopped(stop)),
+                said = pipe.hear(&bounds) => match said {
+                    Ok(Some(said)) => going.take(said, pipe)?,
+                    Ok(None) => return Err(Lost::Ended),
+                    Err(_) => return Err(Lost::Broken),
+                },
+                reply = going.active.next_reply(None), if pipe.has_room() => {
+                    let (number, reply) = reply.map_err(|_| Lost::Broken)?.ok_or(Lost::Broken)?;
+                    let place = usize::try_from(number - 1).ok();
+                    let call = place.and_then(|place| going.calls.get(place)).ok_or(Lost::Broken)?;
+                    pipe.answer(*call, &reply).map_err(|_| Lost::Ended)?;
+                }
+                message = shell.receive() => {
+                    let message = message.map_err(|_| Lost::Broken)?;
+                    let heard = kernel.client.read(&message);
+                    going.replied |= heard.is_some_and(|heard| {
+                        heard.request == going.request && heard.kind == "execute_reply"
+                    });
+                }
+                message = iopub.receive() => {
+                    let message = message.map_err(|_| Lost::Broken)?;
+                    let heard = kernel.client.read(&message);
+                    going.is_idle |=
+                        heard.is_some_and(|heard| heard.request == going.request && heard.is_idle);
+                }
+                taken = take(out, OutputStream::Stdout, going.run) => taken?,
+                taken = take(err, OutputStream::Stderr, going.run) => taken?,
+                _ = end.readable() => {
+                    // What it said before it ended is there.
+                    while let Ok(Some(Some(said))) = pipe.hear_now(&bounds) {
+                        going.take(said, pipe)?;
+                    }
+                    return Err(Lost::Ended);
+                }
+                () = until(idle_by) => return Err(Lost::Broken),
+            }
+        }
+    }
+
+    /// Takes what is there of output past Python's streams, now that the run is over.
+    fn drain(&self, run: &Run) {
+        for (pipe, stream) in self.output.iter().zip([OutputStream::Stdout, OutputStream::Stderr]) {
+            for _ in 0..STALE_PIECES {
+                let Some(piece) = piece(pipe) else { break };
+                let _ = run.write(stream, &piece); // what is too much is counted
+            }
+        }
+    }
+
+    /// What earlier runs have left running goes nowhere.
+    fn drop_stale_output(&self) {
+        for pipe in &self.output {
+            for _ in 0..STALE_PIECES {
+                if piece(pipe).is_none() {
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// Why a kernel is of no further use.
+#[derive(Debug)]
+enum Lost {
+    Stopped(Stop),
+    Ended,
+    Broken,
+}
+
+impl Going<'_> {
+    fn is_over(&self) -> bool {
+        self.outcome.is_some() && self.replied && self.is_idle
+    }
+
+    fn take(&mut self, said: Said, pipe: &mut Pipe) -> Result<(), Lost> {
+        let of_this = |run: u32| run == self.number && self.outcome.is_none();
+        match said {
+            Said::Hello => return Err(Lost::Broken),
+            Said::Begun => self.has_begun = true,
+            Said::Output { run, channel, data } => {
+                let refused = run == self.number && self.run.emit(channel, &data).is_err();
+                if refused && self.run.is_flooding() {
+                    return Err(Lost::Stopped(Stop::Output));
+                }
+            }
+            Said::Call { run, number, request } if of_this(run) => {
+                self.submit(Ok(request), number)?;
+            }
+            Said::TooLong { run, number, length } if of_this(run) => {
+                self.submit(Err(Refused::TooLong(length)), number)?;
+            }
+            Said::Call { number, .. } | Said::TooLong { number, .. } => {
+                let reply = refusal("RunOver", "the run that made this call is over");
+                pipe.answer(number, &reply).map_err(|_| Lost::Ended)?;
+            }
+            Said::Outcome { run, outcome } => {
+                if run == self.number && self.outcome.is_none() {
+                    self.outcome = Some(outcome);
+                    self.idle_by = Some(Instant::now() + TO_BE_IDLE);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn submit(&mut self, request: Result<Vec<u8>, Refused>, number: u32) -> Result<(), Lost> {
+        self.active.submit(request).map_err(|_| Lost::Broken)?;
+        self.calls.push(number);
+        Ok(())
+    }
+}
+
+/// Interrupts a run when it is time to, and gives why it has to be ended when that did not help.
+async fn watch(control: &Control, process: &Process, cpu_before: Duration) -> Stop {
+    loop {
+        let counts = control.counts_cpu();
+        if counts || control.told().is_some() {
+            tokio::select! {
+                () = control.interrupted() => {}
+                () = sleep(LOOK) => {}
+            }
+        } else {
+            control.interrupted().await;
+        }
+        control.used(process.cpu().saturating_sub(cpu_before));
+        match control.step() {
+            Step::GoOn => {}
+            Step::Interrupt => process.interrupt(),
+            Step::Kill(stop) => return stop,
+        }
+    }
+}
+
+async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn bounds(run: &Run) -> Bounds {
+    let call = usize::try_from(run.limits().host_call_bytes).unwrap_or(usize::MAX);
+    Bounds { call, outcome: run.longest_outcome() }
+}
+
+async fn send(socket: &mut Socket, message: &[Vec<u8>]) -> io::Result<()> {
+    let frames: Vec<&[u8]> = message.iter().map(Vec::as_slice).collect();
+    socket.send(&frames).await
+}
+
+/// Takes what was written past Python's streams, as soon as something is there. A stream that was closed
+/// is never heard of again.
+async fn take(pipe: &Receiver, stream: OutputStream, run: &Run) -> Result<(), Lost> {
+    let mut piece = [0; PIECE];
+    loop {
+        if pipe.readable().await.is_err() {
+            return std::future::pending().await;
+        }
+        match pipe.try_read(&mut piece) {
+            Ok(count @ 1..) => {
+                let refused = run.write(stream, piece.get(..count).unwrap_or_default()).is_err();
+                let floods = refused && run.is_flooding();
+                return if floods { Err(Lost::Stopped(Stop::Output)) } else { Ok(()) };
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Ok(_) | Err(_) => return std::future::pending().await,
+        }
+    }
+}
+
+/// What is there, if anything is.
+fn piece(pipe: &Receiver) -> Option<Vec<u8>> {
+    let mut piece = vec![0; PIECE];
+    let count = pipe.try_read(&mut piece).ok().filter(|count| *count > 0)?;
+    piece.truncate(count);
+    Some(piece)
+}

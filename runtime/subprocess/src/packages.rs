@@ -1,0 +1,109 @@
+//! Packages for kernels: wheels for the Python of their environment, in folders of a session's own.
+
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use pcm_runtime_api::{NoPackages, PackageSource, Progress};
+use tempfile::TempDir;
+
+use crate::{SubprocessEngine, SubprocessError};
+
+/// Installs packages with the user's own `uv` or `pip`, from the user's own indexes. Nothing is built from
+/// source, and what one session installs no other one sees.
+#[derive(Debug)]
+pub struct EnvironmentPackages {
+    engine: SubprocessEngine,
+    wheels: Vec<PathBuf>,
+    timeout: Option<Duration>,
+    /// Those that were made, which go with the session.
+    folders: Mutex<Vec<TempDir>>,
+}
+
+impl EnvironmentPackages {
+    /// For kernels of that engine.
+    pub fn new(engine: SubprocessEngine) -> Self {
+        Self { engine, wheels: Vec::new(), timeout: None, folders: Mutex::default() }
+    }
+
+    /// Looks for packages also among the wheels in these folders.
+    pub fn wheels(mut self, folders: Vec<PathBuf>) -> Self {
+        self.wheels = folders;
+        self
+    }
+
+    /// The longest that installing some may take.
+    pub fn timeout(mut self, timeout: Option<Duration>) -> Self {
+        self.timeout = timeout;
+        self
+    }
+}
+
+#[async_trait]
+impl PackageSource for EnvironmentPackages {
+    async fn provide(
+        &self,
+        specs: &[String],
+        progress: &Progress<'_>,
+    ) -> Result<PathBuf, NoPackages> {
+        let system = |error: std::io::Error| NoPackages(error.kind().to_string());
+        if let Some(spec) = specs.iter().find(|spec| !is_requirement(spec)) {
+            return Err(NoPackages(format!("{spec:?} does not name a package, as pandas>=2")));
+        }
+        let folder = tempfile::Builder::new().prefix("pcm-packages-").tempdir().map_err(system)?;
+        if !specs.is_empty() {
+            progress(&format!("installing {}", specs.join(", ")));
+            let (engine, into) = (&self.engine, folder.path());
+            let installed = engine.install(into, specs, &self.wheels, self.timeout, progress).await;
+            installed.map_err(|error| NoPackages(told(&error)))?;
+        }
+        let path = folder.path().to_owned();
+        self.folders.lock().unwrap_or_else(PoisonError::into_inner).push(folder);
+        Ok(path)
+    }
+}
+
+/// Whether it is a requirement by its name: no option, path or address.
+fn is_requirement(spec: &str) -> bool {
+    let spec = spec.trim();
+    spec.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && !spec.contains(['/', '\\', '@', '\n', '\r'])
+}
+
+/// What the code may know of a failure: neither paths of the host nor addresses of its indexes, which may
+/// have passwords in them.
+fn told(error: &SubprocessError) -> String {
+    let SubprocessError::Venv { reason, .. } = error else {
+        return "packages cannot be installed here".to_owned();
+    };
+    let plain = |word: &str| match word {
+        word if word.contains("://") => "(an address)".to_owned(),
+        word if word.trim_start_matches(['`', '\'', '"', '(']).starts_with('/') => "(a path)".to_owned(),
+        word => word.to_owned(),
+    };
+    let lines = reason.lines().map(|line| line.split(' ').map(plain).collect::<Vec<_>>().join(" "));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_of_packages_are_installed() {
+        for spec in ["attrs", "pandas>=2", "uvicorn[standard]", " six "] {
+            assert!(is_requirement(spec), "{spec}");
+        }
+        for spec in ["--pre", "./here", "/there", "git+https://x/y", "a @ file:///x", "", "a\n-r b"] {
+            assert!(!is_requirement(spec), "{spec}");
+        }
+    }
+
+    #[test]
+    fn the_code_learns_nothing_of_the_host() {
+        let reason = "no wheel at https://user:secret@host/simple or `/home/somebody/wheels`".to_owned();
+        let told = told(&SubprocessError::Venv { step: "installing packages", reason });
+        assert_eq!(told, "no wheel at (an address) or (a path)");
+    }
+}

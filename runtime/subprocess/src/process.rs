@@ -1,0 +1,232 @@
+//! The process of a kernel: started by a thread that lives as long as this program, bounded, and ended
+//! with all that it has started.
+
+use std::fs;
+use std::io::{self, PipeReader};
+use std::os::fd::OwnedFd;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::{OnceLock, PoisonError, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use pcm_runtime_jail::{Cgroup, CgroupLimits, KernelWalls, PreparedWalls};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, kill_process_group, prlimit};
+use tokio::sync::oneshot;
+
+use crate::SubprocessError;
+
+/// How often processes that were killed are looked at until they have gone.
+const LOOK: Duration = Duration::from_millis(2);
+/// Threads and processes of a kernel, where a group counts them.
+const TASKS: u64 = 512;
+/// What a kernel's own program needs besides the memory of the code that it runs.
+const KERNEL_BYTES: u64 = 512 << 20;
+/// Threads that a user may have besides those of now, where there is no group.
+const MORE_TASKS: u64 = 512;
+
+/// What a kernel is started with.
+#[derive(Debug)]
+pub(crate) struct Launch {
+    pub(crate) program: PathBuf,
+    pub(crate) arguments: Vec<PathBuf>,
+    pub(crate) environment: Vec<(String, String)>,
+    pub(crate) folder: PathBuf,
+    /// Becomes its standard input.
+    pub(crate) socket: OwnedFd,
+    pub(crate) walls: PreparedWalls,
+}
+
+/// A process, and all that it starts. They end with this.
+#[derive(Debug)]
+pub(crate) struct Process {
+    child: Option<Child>,
+    pid: Pid,
+    group: Option<Cgroup>,
+    /// What was written past Python's own streams.
+    pub(crate) output: Option<[PipeReader; 2]>,
+}
+
+enum Wanted {
+    Started { launch: Launch, reply: oneshot::Sender<io::Result<Process>> },
+    Buried { child: Child, group: Option<Cgroup> },
+}
+
+/// The thread that starts kernels. They are told to end when it does, which is with this program.
+fn starter() -> io::Result<Sender<Wanted>> {
+    static STARTER: OnceLock<Mutex<Sender<Wanted>>> = OnceLock::new();
+    if STARTER.get().is_none() {
+        let (sender, wanted) = channel();
+        let thread = thread::Builder::new().name("pcm-kernels".to_owned());
+        thread.spawn(move || {
+            let mut dying: Vec<(Child, Option<Cgroup>)> = Vec::new();
+            loop {
+                let next = if dying.is_empty() {
+                    wanted.recv().map_err(|_| RecvTimeoutError::Disconnected)
+                } else {
+                    wanted.recv_timeout(LOOK)
+                };
+                match next {
+                    Ok(Wanted::Started { launch, reply }) => drop(reply.send(start(launch))),
+                    Ok(Wanted::Buried { child, group }) => dying.push((child, group)),
+                    Err(RecvTimeoutError::Timeout) => {}
+                    Err(RecvTimeoutError::Disconnected) => break,
+                }
+                dying.retain_mut(|(child, group)| {
+                    group.iter().for_each(Cgroup::kill); // one of them may just have forked
+                    matches!(child.try_wait(), Ok(None))
+                });
+            }
+        })?;
+        let _ = STARTER.set(Mutex::new(sender)); // another may have been faster: its thread ends
+    }
+    let sender = STARTER.get().ok_or_else(|| io::Error::other("no thread starts kernels"))?;
+    Ok(sender.lock().unwrap_or_else(PoisonError::into_inner).clone())
+}
+
+fn start(launch: Launch) -> io::Result<Process> {
+    let [(out, out_end), (err, err_end)] = [io::pipe()?, io::pipe()?];
+    let mut command = Command::new(launch.program);
+    command
+        .args(launch.arguments)
+        .env_clear()
+        .envs(launch.environment)
+        .current_dir(launch.folder)
+        .process_group(0)
+        .stdin(Stdio::from(launch.socket))
+        .stdout(Stdio::from(out_end))
+        .stderr(Stdio::from(err_end));
+    launch.walls.put_around(&mut command);
+    let child = command.spawn()?;
+    let pid = Pid::from_child(&child);
+    let group = Cgroup::make(&CgroupLimits { memory: None, tasks: Some(TASKS) });
+    let group = group.and_then(|group| group.add(child.id()).map(|()| group)).ok();
+    let process = Process { child: Some(child), pid, group, output: Some([out, err]) };
+    if process.group.is_none() {
+        process.limit(Resource::Nproc, tasks_of_user() + MORE_TASKS)?;
+    }
+    Ok(process)
+}
+
+impl Process {
+    pub(crate) async fn launch(launch: Launch) -> Result<Self, SubprocessError> {
+        let (reply, started) = oneshot::channel();
+        let ended = || SubprocessError::Start("the thread that starts kernels ended".to_owned());
+        starter()?.send(Wanted::Started { launch, reply }).map_err(|_| ended())?;
+        Ok(started.await.map_err(|_| ended())??)
+    }
+
+    pub(crate) fn id(&self) -> Pid {
+        self.pid
+    }
+
+    /// Sends the signal of somebody who wants the run to stop.
+    pub(crate) fn interrupt(&self) {
+        let _ = kill_process(self.pid, Signal::INT); // it may have ended
+    }
+
+    /// Bounds what the code of a session may use, beside what the kernel has already.
+    pub(crate) fn bound(&self, memory: u64, file: u64) -> io::Result<()> {
+        let held = status(self.pid, "VmData:").unwrap_or(0);
+        self.limit(Resource::Data, held.saturating_add(memory))?;
+        self.limit(Resource::Fsize, file)?;
+        match &self.group {
+            Some(group) => group.bound_memory(memory.saturating_add(KERNEL_BYTES)),
+            None => Ok(()),
+        }
+    }
+
+    fn limit(&self, resource: Resource, most: u64) -> io::Result<()> {
+        let limit = Rlimit { current: Some(most), maximum: Some(most) };
+        prlimit(Some(self.pid), resource, limit)?;
+        Ok(())
+    }
+
+    /// The most memory that it has had in use.
+    pub(crate) fn peak(&self) -> u64 {
+        status(self.pid, "VmHWM:").unwrap_or(0)
+    }
+
+    /// The processor time that it has used.
+    pub(crate) fn cpu(&self) -> Duration {
+        let mut clock = 0;
+        let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: both places are valid. The clock of a process that is gone is an error.
+        let told = unsafe {
+            match libc::clock_getcpuclockid(self.pid.as_raw_nonzero().get(), &raw mut clock) {
+                0 => libc::clock_gettime(clock, &raw mut time),
+                error => error,
+            }
+        };
+        let parts = (u64::try_from(time.tv_sec), u32::try_from(time.tv_nsec));
+        match (told, parts) {
+            (0, (Ok(seconds), Ok(nanoseconds))) => Duration::new(seconds, nanoseconds),
+            _ => Duration::ZERO,
+        }
+    }
+
+    /// How it ended, for people; None while it lives.
+    pub(crate) fn fate(&mut self) -> Option<String> {
+        let status = self.child.as_mut()?.try_wait().ok()??;
+        Some(match (status.signal(), status.code()) {
+            (Some(libc::SIGKILL), _) => "it was killed, perhaps for want of memory".to_owned(),
+            (Some(libc::SIGABRT), _) => "it aborted".to_owned(),
+            (Some(libc::SIGSEGV | libc::SIGBUS | libc::SIGILL), _) => "it crashed".to_owned(),
+            (Some(signal), _) => format!("it ended by signal {signal}"),
+            (None, Some(code)) => format!("it ended with status {code}"),
+            (None, None) => "it ended".to_owned(),
+        })
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = kill_process_group(self.pid, Signal::KILL); // it may have ended
+        let _ = kill_process(self.pid, Signal::KILL);
+        let group = self.group.take();
+        group.iter().for_each(Cgroup::kill);
+        if let (Some(child), Ok(starter)) = (self.child.take(), starter()) {
+            let _ = starter.send(Wanted::Buried { child, group }); // the thread lives with the program
+        }
+    }
+}
+
+/// A line of what the system says of a process, in bytes.
+fn status(pid: Pid, name: &str) -> Option<u64> {
+    let path = format!("/proc/{}/status", pid.as_raw_nonzero());
+    let text = fs::read_to_string(path).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib << 10)
+}
+
+/// Threads of all processes of this user.
+fn tasks_of_user() -> u64 {
+    let own = rustix::process::getuid().as_raw();
+    let count = |folder: &Path| -> Option<u64> {
+        use std::os::unix::fs::MetadataExt as _;
+        folder.file_name()?.to_str()?.parse::<u32>().ok()?;
+        (fs::metadata(folder).ok()?.uid() == own)
+            .then(|| fs::read_dir(folder.join("task")).map_or(1, |tasks| tasks.count() as u64))
+    };
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| count(&entry.path())).sum()
+}
+
+/// What is wanted around a kernel in an environment: its own folders, the programs of the system, and no
+/// network.
+pub(crate) fn walls(readable: Vec<PathBuf>, writable: Vec<PathBuf>, closed: bool) -> KernelWalls {
+    const SYSTEM: [&str; 12] = [
+        "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc", "/dev", "/proc", "/sys/devices",
+        "/nix", "/gnu",
+    ];
+    let system = SYSTEM.into_iter().map(PathBuf::from).filter(|path| path.exists());
+    KernelWalls {
+        readable: readable.into_iter().chain(system).collect(),
+        writable,
+        open: !closed,
+        ..KernelWalls::default()
+    }
+}
