@@ -120,10 +120,14 @@ class Guest:
         finally:
             self.interrupts.allowed = False
 
+    def restore_streams(self) -> None:
+        """Undoes what the code of a run did to the streams, for whoever writes to them afterwards."""
+        self._streams.install()
+
     def _begin(self, recursion_limit: int) -> None:
         self.interrupts.begin()
         self._interpreter.grant_recursion(recursion_limit)
-        self._streams.install()
+        self.restore_streams()
         self._loops.install()
         self._runs += 1
 

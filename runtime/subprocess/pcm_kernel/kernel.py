@@ -13,9 +13,10 @@ from typing import Any
 from ipykernel.ipkernel import IPythonKernel
 from ipykernel.kernelapp import IPKernelApp
 from pcm_guest import Guest
+from pcm_guest.loop import OutsideOfLoop
 
 from pcm_kernel.loop import KernelLoop
-from pcm_kernel.port import SocketPort, mark_threads
+from pcm_kernel.port import SocketPort
 
 
 class PcmKernel(IPythonKernel):  # type: ignore[misc]
@@ -54,8 +55,10 @@ class PcmKernel(IPythonKernel):  # type: ignore[misc]
         source = base64.b64decode(run["source"]) if "source" in run else code.encode()
         self.guest.interrupts.begin()
         self.port.begin(run["number"], run["output_bytes"], run["frame_bytes"])
-        outcome = self.guest.run(run["options"].encode(), source)
+        with OutsideOfLoop():
+            outcome = self.guest.run(run["options"].encode(), source)
         self.port.end(outcome)
+        self.guest.restore_streams()
         return {
             "status": "ok",
             "execution_count": self.execution_count,
@@ -76,6 +79,6 @@ def main(connection_file: str, host: socket.socket) -> None:
     sys.path.insert(0, os.environ.pop("PCM_PACKAGES"))
     sys.path.append(os.getcwd())
     port = SocketPort(host)
-    mark_threads(port)
+    port.install()
     app.kernel.port = port
     app.start()

@@ -13,15 +13,16 @@ import struct
 import threading
 from collections import deque
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from time import monotonic
 from typing import Any
 
-from pcm_guest.port import DISPLAY, OutputLimitError
+from pcm_guest.port import DISPLAY, STDERR, STDOUT, OutputLimitError
 
 _HEADER = struct.Struct("<BIII")
 _HELLO, _BEGUN, _CALL, _TOO_LONG, _EMIT, _OUTCOME = range(1, 7)
 _PIECE = 1 << 16
+_RESERVE = 4 << 20
 _LONGEST_OUTPUT = 1 << 20
 """Longer output goes in several frames."""
 
@@ -33,22 +34,42 @@ class SocketPort:
         self._socket = host
         self._first = threading.get_ident()
         self.guard: AbstractContextManager[None] = nullcontext()
-        """Keeps interrupts back while a frame is under way: half of one would be the session's end."""
+        """Keeps interrupts back while a frame is under way: half of one would end the session."""
         self._readable = select.poll()
         self._readable.register(host, select.POLLIN)
         self._inbox = bytearray()
         self._sending = threading.RLock()
         self._reading = threading.Lock()
+        self._is_copy = False
         self._last = 0
         self._calls: dict[int, bytes | None] = {}
         """Those that somebody waits for, with their replies."""
         self._submitted: deque[tuple[int, bytes]] = deque()
         """Replies that somebody will ask for."""
         self._run = 0
+        self._reserve = b""
+        """Given up when a run ends, to tell its outcome where the code has used all memory."""
         self._output_left = 0
         self._longest = 0
         self.wake: Callable[[], object] = lambda: None
         """Told when another thread than the first one has received a reply to a submitted call."""
+
+    def install(self) -> None:
+        """Has threads know what run has started them, and copies of this process what they are."""
+        start = threading.Thread.start
+
+        def marked(thread: Any) -> None:
+            thread._pcm_run = _run_of_thread(self._run)
+            start(thread)
+
+        threading.Thread.start = marked  # type: ignore[method-assign]
+        os.register_at_fork(after_in_child=self._leave)
+
+    def _leave(self) -> None:
+        """In a copy of the process, which must not speak for it."""
+        self._is_copy = True
+        self._sending = threading.RLock()
+        self._socket.close()
 
     def hello(self) -> None:
         """Says that the kernel is ready."""
@@ -59,10 +80,15 @@ class SocketPort:
         self._run = run
         self._output_left = output_bytes
         self._longest = frame_bytes
+        with suppress(MemoryError):
+            self._reserve = bytes(_RESERVE)
         self._send(_BEGUN, run, 0, b"")
 
     def end(self, outcome: bytes) -> None:
         """The run is over."""
+        if self._is_copy:
+            os._exit(0)
+        self._reserve = b""
         self._send(_OUTCOME, self._run, 0, outcome)
 
     def call(self, request: bytes) -> bytes:
@@ -91,6 +117,9 @@ class SocketPort:
         return self._submitted.popleft() if self._submitted else None
 
     def emit(self, channel: int, data: bytes) -> None:
+        if self._is_copy:
+            _write_past(channel, data)
+            return
         run = _run_of_thread(self._run)
         refused = False
         if run == self._run:
@@ -121,6 +150,8 @@ class SocketPort:
             return self._last
 
     def _request(self, number: int, request: bytes) -> None:
+        if self._is_copy:
+            raise RuntimeError("a copy of the process cannot call the host: its parent can")
         run = _run_of_thread(self._run)
         if len(request) <= self._longest:
             self._send(_CALL, run, number, request)
@@ -173,18 +204,14 @@ class SocketPort:
             self.wake()
 
 
+def _write_past(channel: int, data: bytes) -> None:
+    """What copies of the process print goes the way of what other programs print."""
+    rest = memoryview(data if channel in (STDOUT, STDERR) else b"")
+    while rest:
+        rest = rest[os.write(channel, rest) :]
+
+
 def _run_of_thread(current: int) -> int:
-    """The run that has started the thread; what was not started by any belongs to the current one."""
+    """The run that has started the thread; the current one for those that none has started."""
     run: int = getattr(threading.current_thread(), "_pcm_run", current)
     return run
-
-
-def mark_threads(port: SocketPort) -> None:
-    """Has threads know the run that they were started in."""
-    start = threading.Thread.start
-
-    def marked(thread: Any) -> None:
-        thread._pcm_run = _run_of_thread(port._run)
-        start(thread)
-
-    threading.Thread.start = marked  # type: ignore[method-assign]

@@ -113,8 +113,7 @@ impl SubprocessEngine {
     /// Has kernels started for the sessions to come.
     fn replenish(&self) {
         let mut spares = self.spares();
-        let missing =
-            self.0.config.spares.saturating_sub(spares.waiting.len() + spares.coming);
+        let missing = self.0.config.spares.saturating_sub(spares.waiting.len() + spares.coming);
         let coming: Vec<Coming> =
             (0..missing).map(|_| Coming::begin(self.clone(), &mut spares)).collect();
         drop(spares); // a runtime that ends drops the task, which needs it

@@ -33,6 +33,16 @@ pub(crate) enum Said {
     Outcome { run: u32, outcome: Vec<u8> },
 }
 
+/// What is there to hear.
+#[derive(Debug)]
+pub(crate) enum Heard {
+    Said(Said),
+    /// For now.
+    Nothing,
+    /// The kernel has ended.
+    End,
+}
+
 /// The longest that frames may be.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bounds {
@@ -45,6 +55,7 @@ pub(crate) struct Bounds {
 pub(crate) struct Pipe {
     stream: UnixStream,
     inbox: Inbox,
+    piece: Box<[u8]>,
     outgoing: Vec<u8>,
     written: usize,
 }
@@ -59,7 +70,8 @@ impl Pipe {
     pub(crate) fn new(stream: std::os::unix::net::UnixStream) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
         let stream = UnixStream::from_std(stream)?;
-        Ok(Self { stream, inbox: Inbox::default(), outgoing: Vec::new(), written: 0 })
+        let piece = vec![0; PIECE].into_boxed_slice();
+        Ok(Self { stream, inbox: Inbox::default(), piece, outgoing: Vec::new(), written: 0 })
     }
 
     /// The other runtime that it goes to, or comes from.
@@ -101,9 +113,12 @@ impl Pipe {
     /// What the kernel says next, while answers go out; None when it has ended. Harmless when dropped.
     pub(crate) async fn hear(&mut self, bounds: &Bounds) -> io::Result<Option<Said>> {
         loop {
+            // There may be no end of what a kernel says, and there are others on this thread.
             tokio::task::coop::consume_budget().await;
-            if let Some(said) = self.hear_now(bounds)? {
-                return Ok(said);
+            match self.hear_now(bounds)? {
+                Heard::Said(said) => return Ok(Some(said)),
+                Heard::End => return Ok(None),
+                Heard::Nothing => {}
             }
             let writes = !self.outgoing.is_empty();
             let interest =
@@ -114,18 +129,17 @@ impl Pipe {
         }
     }
 
-    /// The same without waiting; the outer None is that nothing is there.
-    pub(crate) fn hear_now(&mut self, bounds: &Bounds) -> io::Result<Option<Option<Said>>> {
+    /// The same without waiting.
+    pub(crate) fn hear_now(&mut self, bounds: &Bounds) -> io::Result<Heard> {
         loop {
             if let Some(said) = self.inbox.next(bounds)? {
-                return Ok(Some(Some(said)));
+                return Ok(Heard::Said(said));
             }
-            let mut piece = [0; PIECE];
-            match self.stream.try_read(&mut piece) {
-                Ok(0) => return Ok(Some(None)),
-                Ok(count) => self.inbox.feed(piece.get(..count).unwrap_or_default()),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
-                Err(error) if is_end(&error) => return Ok(Some(None)),
+            match self.stream.try_read(&mut self.piece) {
+                Ok(0) => return Ok(Heard::End),
+                Ok(count) => self.inbox.feed(self.piece.get(..count).unwrap_or_default()),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Heard::Nothing),
+                Err(error) if is_end(&error) => return Ok(Heard::End),
                 Err(error) => return Err(error),
             }
         }

@@ -1,5 +1,6 @@
 //! Messages of the Jupyter protocol: signed, and no more of them than runs need.
 
+use std::io;
 use std::path::Path;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -21,6 +22,7 @@ pub(crate) const IOPUB: u8 = 2;
 #[derive(Debug)]
 pub(crate) struct Client {
     key: String,
+    mac: Hmac<Sha256>,
     last: u64,
 }
 
@@ -50,10 +52,12 @@ struct Status {
 }
 
 impl Client {
-    pub(crate) fn new() -> Result<Self, getrandom::Error> {
+    pub(crate) fn new() -> io::Result<Self> {
         let mut key = [0; 32];
-        getrandom::fill(&mut key)?;
-        Ok(Self { key: key.iter().map(|byte| format!("{byte:02x}")).collect(), last: 0 })
+        getrandom::fill(&mut key).map_err(io::Error::other)?;
+        let key = hex(&key);
+        let mac = Hmac::new_from_slice(key.as_bytes()).map_err(io::Error::other)?;
+        Ok(Self { key, mac, last: 0 })
     }
 
     /// The connection file of a kernel whose sockets are `place-1` and so on.
@@ -77,7 +81,8 @@ impl Client {
             "msg_id": id, "msg_type": kind, "version": VERSION,
             "session": "pcm-sandbox", "username": "pcm-sandbox", "date": "1970-01-01T00:00:00Z",
         });
-        let parts = [&header, &json!({}), metadata, content].map(|part| part.to_string().into_bytes());
+        let parts =
+            [&header, &json!({}), metadata, content].map(|part| part.to_string().into_bytes());
         let signature = self.signature(&parts);
         let mut message = vec![DELIMITER.to_vec(), signature.into_bytes()];
         message.extend(parts);
@@ -99,17 +104,20 @@ impl Client {
     }
 
     fn signature(&self, parts: &[Vec<u8>]) -> String {
-        let bytes = self.mac(parts).finalize().into_bytes();
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&self.mac(parts).finalize().into_bytes())
     }
 
     fn mac(&self, parts: &[Vec<u8>]) -> Hmac<Sha256> {
-        // Never fails: a key may have any length.
-        let mut mac = Hmac::<Sha256>::new_from_slice(self.key.as_bytes())
-            .unwrap_or_else(|_| Hmac::new(&Default::default()));
-        parts.iter().for_each(|part| mac.update(part));
+        let mut mac = self.mac.clone();
+        for part in parts {
+            mac.update(part);
+        }
         mac
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 fn unhex(text: &[u8]) -> Option<Vec<u8>> {

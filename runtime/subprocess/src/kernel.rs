@@ -11,7 +11,9 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use pcm_runtime_api::{OutputStream, RunRequest};
-use pcm_runtime_guest::{Active, Control, Ending, Measured, Refused, Run, RunOptions, Step, Stop, refusal};
+use pcm_runtime_guest::{
+    Active, Control, Ending, Measured, Refused, Run, RunOptions, Step, Stop, refusal,
+};
 use pcm_runtime_jail::JailMode;
 use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::process::{PidfdFlags, pidfd_open};
@@ -22,7 +24,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::net::unix::pipe::Receiver;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use crate::frames::{Bounds, Pipe, Said};
+use crate::frames::{Bounds, Heard, Pipe, Said};
 use crate::jupyter::{Client, IOPUB, SHELL};
 use crate::process::{Launch, Process, walls};
 use crate::venv::Venv;
@@ -31,14 +33,16 @@ use crate::{KernelConfig, SubprocessError};
 
 /// How often a run is looked at whose processor time counts.
 const LOOK: Duration = Duration::from_millis(10);
+/// How long a kernel may take to begin a run: one that does not is damaged.
+const TO_BEGIN: Duration = Duration::from_secs(5);
 /// How long a kernel that has told the outcome of a run may take to be idle.
 const TO_BE_IDLE: Duration = Duration::from_secs(2);
 /// How often a question to a kernel that starts is repeated.
 const ASK_AGAIN: Duration = Duration::from_millis(100);
 /// What output past Python's streams is read in.
-const PIECE: usize = 64 << 10;
+const PIECE: usize = 2 << 10;
 /// How many pieces may be left of what earlier runs started.
-const STALE_PIECES: usize = 16;
+const STALE_PIECES: usize = 512;
 
 /// A kernel, wherever it is used.
 #[derive(Debug)]
@@ -49,7 +53,6 @@ pub(crate) struct Kernel {
     /// Its connection file, its sockets, its working folder. Deleted after its process.
     folder: Arc<TempDir>,
     runs: u32,
-    is_bounded: bool,
 }
 
 /// A kernel, connected from the runtime that uses it.
@@ -89,18 +92,20 @@ impl Kernel {
         for name in [places::WORK, "home", "tmp"] {
             fs::create_dir(inside(name))?;
         }
-        let client = Client::new().map_err(io::Error::other)?;
+        let client = Client::new()?;
         let connection = inside("connection.json");
         fs::write(&connection, client.connection(&inside("socket")).to_string())?;
         let (ours, theirs) = StdStream::pair()?;
         let arguments = vec!["-I".into(), boot.to_owned(), connection];
         let closed = config.jail != JailMode::Off;
         let readable = [boot.parent().and_then(Path::parent), Some(venv.folder())];
-        let mut readable: Vec<PathBuf> = readable.into_iter().flatten().map(Path::to_owned).collect();
+        let mut readable: Vec<PathBuf> =
+            readable.into_iter().flatten().map(Path::to_owned).collect();
         readable.extend(python_home(venv));
         let walls = walls(readable, vec![folder.path().to_owned()], closed);
         let mode = if closed { config.jail } else { JailMode::Default };
-        let walls = walls.prepare(mode).map_err(|error| SubprocessError::Start(error.to_string()))?;
+        let walls =
+            walls.prepare(mode).map_err(|error| SubprocessError::Start(error.to_string()))?;
         let launch = Launch {
             program: venv.python(),
             arguments,
@@ -120,7 +125,7 @@ impl Kernel {
             }
         }
         let socket = pipe.into_std()?;
-        Ok(Self { process, client, socket, folder: Arc::new(folder), runs: 0, is_bounded: false })
+        Ok(Self { process, client, socket, folder: Arc::new(folder), runs: 0 })
     }
 
     /// Connects it from this runtime.
@@ -129,7 +134,8 @@ impl Kernel {
         let shell = Socket::connect(&place(SHELL), Kind::Dealer).await?;
         let iopub = Socket::connect(&place(IOPUB), Kind::Subscriber).await?;
         let pipe = Pipe::new(self.socket.try_clone()?)?;
-        let [out, err] = self.process.output.take().ok_or(ErrorKind::BrokenPipe).map_err(io::Error::from)?;
+        let [out, err] =
+            self.process.output.take().ok_or(ErrorKind::BrokenPipe).map_err(io::Error::from)?;
         let output = [Receiver::from_owned_fd(out.into())?, Receiver::from_owned_fd(err.into())?];
         let end = end_of(&self.process)?;
         let mut connected = Connected { kernel: self, pipe, shell, iopub, output, end };
@@ -221,7 +227,8 @@ impl Connected {
     /// idle: who subscribes hears nothing of what was said before.
     async fn settle(&mut self) -> Result<(), SubprocessError> {
         loop {
-            let (id, message) = self.kernel.client.request("kernel_info_request", &json!({}), &json!({}));
+            let (id, message) =
+                self.kernel.client.request("kernel_info_request", &json!({}), &json!({}));
             send(&mut self.shell, &message).await?;
             let client = &self.kernel.client;
             let heard = async {
@@ -238,19 +245,16 @@ impl Connected {
                 }
                 Ok::<_, io::Error>(())
             };
-            match timeout(ASK_AGAIN, heard).await {
-                Ok(heard) => return Ok(heard?),
-                Err(_) => {} // the subscription came too late
+            // If the time is over, the subscription came too late.
+            if let Ok(heard) = timeout(ASK_AGAIN, heard).await {
+                return Ok(heard?);
             }
         }
     }
 
     /// Bounds what code may use. Once.
     pub(crate) fn bound(&mut self, memory: u64, file: u64) -> Result<(), SubprocessError> {
-        if !std::mem::replace(&mut self.kernel.is_bounded, true) {
-            self.kernel.process.bound(memory, file)?;
-        }
-        Ok(())
+        Ok(self.kernel.process.bound(memory, file)?)
     }
 
     /// The kernel.
@@ -294,10 +298,12 @@ impl Connected {
         let goes_on = ending.is_ok();
         let ending = match (ending, going.outcome) {
             // It was told before the kernel was lost.
-            (Ok(()) | Err(Lost::Stopped(_)), Some(outcome)) => match control.told() {
-                Some(stop) => Ending::Interrupted(stop, outcome),
-                None => Ending::Outcome(outcome),
-            },
+            (Ok(()) | Err(Lost::Stopped(_) | Lost::Broken), Some(outcome)) => {
+                match control.told() {
+                    Some(stop) => Ending::Interrupted(stop, outcome),
+                    None => Ending::Outcome(outcome),
+                }
+            }
             (Err(Lost::Stopped(stop)), None) => Ending::Stopped(stop),
             (Err(Lost::Ended), _) => {
                 sleep(LOOK).await;
@@ -318,7 +324,7 @@ impl Connected {
         let options = RunOptions::new(limits, request.repr, false).encode();
         let mut described = json!({
             "number": number, "options": String::from_utf8_lossy(&options),
-            "output_bytes": limits.output_bytes, "frame_bytes": limits.host_call_bytes,
+            "output_bytes": limits.output_stop_bytes(), "frame_bytes": limits.host_call_bytes,
         });
         let code = String::from_utf8(request.code).unwrap_or_else(|error| {
             // JSON has no place for what is no text.
@@ -335,20 +341,34 @@ impl Connected {
 
     /// Serves the run until the kernel is idle again.
     async fn serve(&mut self, going: &mut Going<'_>, message: &[Vec<u8>]) -> Result<(), Lost> {
+        self.kernel.process.lend(false);
         send(&mut self.shell, message).await.map_err(|_| Lost::Ended)?;
         let bounds = bounds(going.run);
         let Self { kernel, pipe, shell, iopub, output: [out, err], end } = self;
+        let begins_by = Instant::now() + TO_BEGIN;
         let mut watch = std::pin::pin!(watch(going.control, &kernel.process, going.cpu_before));
         loop {
-            if going.is_over() {
+            if going.replied && going.is_idle {
+                // What it told before it replied is there.
+                while going.outcome.is_none() {
+                    let Ok(Heard::Said(said)) = pipe.hear_now(&bounds) else {
+                        return Err(Lost::Broken);
+                    };
+                    going.take(said, pipe)?;
+                }
                 return Ok(());
             }
-            let idle_by = going.idle_by;
+            let by = if going.has_begun { going.idle_by } else { Some(begins_by) };
             tokio::select! {
                 biased;
                 stop = &mut watch, if going.has_begun => return Err(Lost::Stopped(stop)),
                 said = pipe.hear(&bounds) => match said {
-                    Ok(Some(said)) => going.take(said, pipe)?,
+                    Ok(Some(said)) => {
+                        if matches!(said, Said::Outcome { .. }) {
+                            kernel.process.lend(true);
+                        }
+                        going.take(said, pipe)?;
+                    }
                     Ok(None) => return Err(Lost::Ended),
                     Err(_) => return Err(Lost::Broken),
                 },
@@ -375,12 +395,12 @@ impl Connected {
                 taken = take(err, OutputStream::Stderr, going.run) => taken?,
                 _ = end.readable() => {
                     // What it said before it ended is there.
-                    while let Ok(Some(Some(said))) = pipe.hear_now(&bounds) {
+                    while let Ok(Heard::Said(said)) = pipe.hear_now(&bounds) {
                         going.take(said, pipe)?;
                     }
                     return Err(Lost::Ended);
                 }
-                () = until(idle_by) => return Err(Lost::Broken),
+                () = until(by) => return Err(Lost::Broken),
             }
         }
     }
@@ -416,10 +436,6 @@ enum Lost {
 }
 
 impl Going<'_> {
-    fn is_over(&self) -> bool {
-        self.outcome.is_some() && self.replied && self.is_idle
-    }
-
     fn take(&mut self, said: Said, pipe: &mut Pipe) -> Result<(), Lost> {
         let of_this = |run: u32| run == self.number && self.outcome.is_none();
         match said {

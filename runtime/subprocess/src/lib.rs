@@ -1,4 +1,4 @@
-//! The subprocess backend: an IPython kernel in a process and an environment of its own.
+//! The subprocess backend: an `IPython` kernel in a process and an environment of its own.
 //!
 //! It has the Python of this machine, with any package, its files and its network: a process is between
 //! the code and the host, bounds are on what it uses, and, where that is wanted, the walls of the system.

@@ -28,12 +28,14 @@ impl EnvironmentPackages {
     }
 
     /// Looks for packages also among the wheels in these folders.
+    #[must_use]
     pub fn wheels(mut self, folders: Vec<PathBuf>) -> Self {
         self.wheels = folders;
         self
     }
 
     /// The longest that installing some may take.
+    #[must_use]
     pub fn timeout(mut self, timeout: Option<Duration>) -> Self {
         self.timeout = timeout;
         self
@@ -79,7 +81,9 @@ fn told(error: &SubprocessError) -> String {
     };
     let plain = |word: &str| match word {
         word if word.contains("://") => "(an address)".to_owned(),
-        word if word.trim_start_matches(['`', '\'', '"', '(']).starts_with('/') => "(a path)".to_owned(),
+        word if word.trim_start_matches(['`', '\'', '"', '(']).starts_with('/') => {
+            "(a path)".to_owned()
+        }
         word => word.to_owned(),
     };
     let lines = reason.lines().map(|line| line.split(' ').map(plain).collect::<Vec<_>>().join(" "));
@@ -95,14 +99,16 @@ mod tests {
         for spec in ["attrs", "pandas>=2", "uvicorn[standard]", " six "] {
             assert!(is_requirement(spec), "{spec}");
         }
-        for spec in ["--pre", "./here", "/there", "git+https://x/y", "a @ file:///x", "", "a\n-r b"] {
+        for spec in ["--pre", "./here", "/there", "git+https://x/y", "a @ file:///x", "", "a\n-r b"]
+        {
             assert!(!is_requirement(spec), "{spec}");
         }
     }
 
     #[test]
     fn the_code_learns_nothing_of_the_host() {
-        let reason = "no wheel at https://user:secret@host/simple or `/home/somebody/wheels`".to_owned();
+        let reason =
+            "no wheel at https://user:secret@host/simple or `/home/somebody/wheels`".to_owned();
         let told = told(&SubprocessError::Venv { step: "installing packages", reason });
         assert_eq!(told, "no wheel at (an address) or (a path)");
     }

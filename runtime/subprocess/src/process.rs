@@ -8,7 +8,7 @@ use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
-use std::sync::{OnceLock, PoisonError, Mutex};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -24,6 +24,8 @@ const LOOK: Duration = Duration::from_millis(2);
 const TASKS: u64 = 512;
 /// What a kernel's own program needs besides the memory of the code that it runs.
 const KERNEL_BYTES: u64 = 512 << 20;
+/// What a kernel gets to reply with.
+const LENT: u64 = 64 << 20;
 /// Threads that a user may have besides those of now, where there is no group.
 const MORE_TASKS: u64 = 512;
 
@@ -45,6 +47,8 @@ pub(crate) struct Process {
     child: Option<Child>,
     pid: Pid,
     group: Option<Cgroup>,
+    /// Bytes of memory that code may use, with what the kernel has already.
+    memory: Option<u64>,
     /// What was written past Python's own streams.
     pub(crate) output: Option<[PipeReader; 2]>,
 }
@@ -103,7 +107,8 @@ fn start(launch: Launch) -> io::Result<Process> {
     let pid = Pid::from_child(&child);
     let group = Cgroup::make(&CgroupLimits { memory: None, tasks: Some(TASKS) });
     let group = group.and_then(|group| group.add(child.id()).map(|()| group)).ok();
-    let process = Process { child: Some(child), pid, group, output: Some([out, err]) };
+    let process =
+        Process { child: Some(child), pid, group, memory: None, output: Some([out, err]) };
     if process.group.is_none() {
         process.limit(Resource::Nproc, tasks_of_user() + MORE_TASKS)?;
     }
@@ -128,14 +133,24 @@ impl Process {
     }
 
     /// Bounds what the code of a session may use, beside what the kernel has already.
-    pub(crate) fn bound(&self, memory: u64, file: u64) -> io::Result<()> {
+    pub(crate) fn bound(&mut self, memory: u64, file: u64) -> io::Result<()> {
         let held = status(self.pid, "VmData:").unwrap_or(0);
-        self.limit(Resource::Data, held.saturating_add(memory))?;
+        self.memory = Some(held.saturating_add(memory));
+        self.lend(false);
         self.limit(Resource::Fsize, file)?;
         match &self.group {
             Some(group) => group.bound_memory(memory.saturating_add(KERNEL_BYTES)),
             None => Ok(()),
         }
+    }
+
+    /// Lends the kernel some memory to reply with, between runs: the code may have left none.
+    pub(crate) fn lend(&self, lends: bool) {
+        let Some(memory) = self.memory else { return };
+        let most = memory.saturating_add(LENT);
+        let limit =
+            Rlimit { current: Some(if lends { most } else { memory }), maximum: Some(most) };
+        let _ = prlimit(Some(self.pid), Resource::Data, limit); // it may have ended
     }
 
     fn limit(&self, resource: Resource, most: u64) -> io::Result<()> {
@@ -219,8 +234,18 @@ fn tasks_of_user() -> u64 {
 /// network.
 pub(crate) fn walls(readable: Vec<PathBuf>, writable: Vec<PathBuf>, closed: bool) -> KernelWalls {
     const SYSTEM: [&str; 12] = [
-        "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc", "/dev", "/proc", "/sys/devices",
-        "/nix", "/gnu",
+        "/usr",
+        "/bin",
+        "/sbin",
+        "/lib",
+        "/lib32",
+        "/lib64",
+        "/etc",
+        "/dev",
+        "/proc",
+        "/sys/devices",
+        "/nix",
+        "/gnu",
     ];
     let system = SYSTEM.into_iter().map(PathBuf::from).filter(|path| path.exists());
     KernelWalls {

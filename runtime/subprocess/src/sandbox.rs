@@ -102,7 +102,10 @@ impl SubprocessSandbox {
     }
 
     /// The session's kernel, which is started if it is missing.
-    async fn kernel<'a>(&self, session: &'a mut Session) -> Result<&'a mut Connected, ExecutorError> {
+    async fn kernel<'a>(
+        &self,
+        session: &'a mut Session,
+    ) -> Result<&'a mut Connected, ExecutorError> {
         let kernel = match session.kernel.take() {
             Some(kernel) => kernel,
             None => self.fresh().await?,

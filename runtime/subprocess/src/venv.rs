@@ -116,20 +116,15 @@ fn place(config: &KernelConfig, tool: &Tool) -> Result<PathBuf, SubprocessError>
     if let Some(folder) = &config.venv_path {
         return Ok(std::path::absolute(folder)?);
     }
-    let parent = match config.cache_venv {
-        true => pcm_runtime_cache::root()?.join("subprocess/environments"),
-        false => std::env::temp_dir(),
-    };
-    let mut key = note(config, tool);
-    if !config.cache_venv {
-        let mut random = [0; 16];
-        getrandom::fill(&mut random).map_err(io::Error::other)?;
-        key.extend(random.iter().map(|byte| format!("{byte:02x}")));
-    } else {
+    let short = |hash: blake3::Hash| hash.to_hex().chars().take(32).collect::<String>();
+    if config.cache_venv {
+        let parent = pcm_runtime_cache::root()?.join("subprocess/environments");
         private_folder(&parent)?;
+        return Ok(parent.join(short(blake3::hash(note(config, tool).as_bytes()))));
     }
-    let key: String = blake3::hash(key.as_bytes()).to_hex().chars().take(32).collect();
-    Ok(parent.join(if config.cache_venv { key } else { format!("pcm-sandbox-{key}") }))
+    let mut random = [0; 32];
+    getrandom::fill(&mut random).map_err(io::Error::other)?;
+    Ok(std::env::temp_dir().join(format!("pcm-environment-{}", short(blake3::hash(&random)))))
 }
 
 /// What it is made of: environments with the same note are the same.
@@ -190,8 +185,11 @@ async fn lock(folder: &Path) -> Result<File, SubprocessError> {
     let mut name = OsStr::new(".").to_owned();
     name.push(folder.file_name().unwrap_or_default());
     name.push(".lock");
-    let file =
-        OpenOptions::new().create(true).truncate(false).write(true).open(folder.with_file_name(name))?;
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(folder.with_file_name(name))?;
     let begun = Instant::now();
     while let Err(error) = flock(&file, FlockOperation::NonBlockingLockExclusive) {
         if begun.elapsed() > LOCK_PATIENCE {
@@ -206,7 +204,8 @@ async fn lock(folder: &Path) -> Result<File, SubprocessError> {
 impl Tool {
     async fn find(config: &KernelConfig) -> Result<Self, SubprocessError> {
         let home = std::env::var_os("HOME").map(PathBuf::from);
-        let near = home.iter().flat_map(|home| [".local/bin/uv", ".cargo/bin/uv"].map(|uv| home.join(uv)));
+        let near =
+            home.iter().flat_map(|home| [".local/bin/uv", ".cargo/bin/uv"].map(|uv| home.join(uv)));
         if let Some(uv) = on_path("uv").into_iter().chain(near).find(|uv| uv.is_file()) {
             return Ok(Self::Uv(uv));
         }
@@ -251,7 +250,14 @@ impl Tool {
             }
             Self::Python(_) => {
                 let mut command = Command::new(python);
-                command.args(["-I", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
+                command.args([
+                    "-I",
+                    "-m",
+                    "pip",
+                    "install",
+                    "--quiet",
+                    "--disable-pip-version-check",
+                ]);
                 command
             }
         }

@@ -1,4 +1,4 @@
-//! The part of the ZeroMQ protocol that a client of a kernel speaks: version 3, without security
+//! The part of the protocol of `ZeroMQ` that a client of a kernel speaks: version 3, without security
 //! mechanism, over a socket in the file system.
 //!
 //! The kernel is the guest's process, so its frames are bounded before they are kept. (The crate
@@ -20,7 +20,7 @@ const COMMAND: u8 = 4;
 /// and outcomes have a way of their own.
 const MOST_BYTES: usize = 16 << 20;
 const MOST_FRAMES: usize = 64;
-const PIECE: usize = 16 << 10;
+const PIECE: usize = 2 << 10;
 
 /// What a socket is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,12 +121,11 @@ fn ready(kind: Kind) -> Vec<u8> {
 }
 
 fn encode(into: &mut Vec<u8>, flags: u8, content: &[u8]) {
-    match u8::try_from(content.len()) {
-        Ok(length) => into.extend_from_slice(&[flags, length]),
-        Err(_) => {
-            into.push(flags | LONG);
-            into.extend_from_slice(&(content.len() as u64).to_be_bytes());
-        }
+    if let Ok(length) = u8::try_from(content.len()) {
+        into.extend_from_slice(&[flags, length]);
+    } else {
+        into.push(flags | LONG);
+        into.extend_from_slice(&(content.len() as u64).to_be_bytes());
     }
     into.extend_from_slice(content);
 }
@@ -221,7 +220,8 @@ mod tests {
         encode(&mut bytes, 0, b"");
         for cut in 0..bytes.len() {
             let mut decoder = decoder(&bytes[..cut]);
-            let mut messages: Vec<Message> = std::iter::from_fn(|| decoder.next().unwrap()).collect();
+            let mut messages: Vec<Message> =
+                std::iter::from_fn(|| decoder.next().unwrap()).collect();
             decoder.inbox.extend_from_slice(&bytes[cut..]);
             messages.extend(std::iter::from_fn(|| decoder.next().unwrap()));
             assert_eq!(messages, [vec![b"one".to_vec(), long.clone()], vec![Vec::new()]], "{cut}");

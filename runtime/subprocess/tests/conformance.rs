@@ -14,7 +14,8 @@ use tokio::runtime::{Builder, Runtime};
 
 fn main() -> Result<ExitCode> {
     let arguments = Arguments::from_args();
-    let cases = load_cases(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/conformance/cases"))?;
+    let cases =
+        load_cases(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/conformance/cases"))?;
     let runtime = Arc::new(Builder::new_multi_thread().worker_threads(2).enable_all().build()?);
     let backend: Arc<dyn Backend> = Arc::new(Kernels(SubprocessEngine::shared()));
     let trials = cases.iter().map(|case| trial(&backend, case.clone(), &runtime)).collect();
@@ -42,7 +43,11 @@ impl Backend for Kernels {
 
     async fn open(&self, limits: Limits) -> Result<Arc<dyn Executor>> {
         let packages = EnvironmentPackages::new(self.0.clone());
-        let config = SandboxConfig { limits, packages: Some(Arc::new(packages)), ..SandboxConfig::default() };
+        let config = SandboxConfig {
+            limits,
+            packages: Some(Arc::new(packages)),
+            ..SandboxConfig::default()
+        };
         Ok(Arc::new(SubprocessSandbox::new(self.0.clone(), config)))
     }
 }
