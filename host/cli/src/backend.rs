@@ -9,6 +9,8 @@ use pcm_runtime_api::ExecutorError;
 use pcm_runtime_api::{Executor, SandboxConfig};
 #[cfg(feature = "deno")]
 use pcm_runtime_deno::{DenoEngine, DenoSandbox};
+#[cfg(feature = "subprocess")]
+use pcm_runtime_subprocess::{SubprocessEngine, SubprocessSandbox};
 #[cfg(feature = "wasm")]
 use pcm_runtime_wasm::{WasmEngine, WasmSandbox};
 use serde::Serialize;
@@ -63,7 +65,8 @@ impl BackendKind {
         match self {
             Self::Wasm => cfg!(feature = "wasm"),
             Self::DenoSandbox => cfg!(feature = "deno"),
-            Self::Subprocess | Self::Container | Self::InProcess => false,
+            Self::Subprocess => cfg!(feature = "subprocess"),
+            Self::Container | Self::InProcess => false,
         }
     }
 
@@ -72,9 +75,8 @@ impl BackendKind {
         match self {
             Self::Wasm => "build pcm-sandbox with the feature `wasm`",
             Self::DenoSandbox => "build pcm-sandbox with the feature `deno`",
-            Self::Subprocess | Self::Container | Self::InProcess => {
-                "this version of pcm-sandbox does not contain it"
-            }
+            Self::Subprocess => "build pcm-sandbox with the feature `subprocess`",
+            Self::Container | Self::InProcess => "this version of pcm-sandbox does not contain it",
         }
     }
 
@@ -139,6 +141,10 @@ impl BackendKind {
             Self::Wasm => Ok(Arc::new(WasmSandbox::new(wasm_engine().await?, config))),
             #[cfg(feature = "deno")]
             Self::DenoSandbox => Ok(Arc::new(DenoSandbox::new(DenoEngine::shared(), config))),
+            #[cfg(feature = "subprocess")]
+            Self::Subprocess => {
+                Ok(Arc::new(SubprocessSandbox::new(SubprocessEngine::shared(), config)))
+            }
             _ => {
                 let _ = config; // a build may have no backend at all
                 Err(Error::BackendNotBuilt { backend: self })

@@ -9,6 +9,10 @@ use pcm_middleware::{ActivePolicy, AuditLog, Layer};
 #[cfg(feature = "network")]
 use pcm_network::{NetworkPort, NetworkProfile, WithNetwork};
 use pcm_runtime_api::{Executor, HostError, HostPort, Limits, Mount, SandboxConfig};
+#[cfg(feature = "subprocess")]
+use pcm_runtime_subprocess::{
+    EnvironmentPackages, KernelConfig, SubprocessEngine, SubprocessSandbox,
+};
 #[cfg(feature = "wasm")]
 use pcm_runtime_wasm::WasmSandbox;
 use pcm_session::Host;
@@ -30,8 +34,10 @@ use crate::{BackendKind, Error, Placement, Session};
 pub struct SessionBuilder {
     backend: BackendKind,
     placement: Option<Placement>,
-    jail: JailMode,
+    jail: Option<JailMode>,
     workers: Option<Pool>,
+    #[cfg(feature = "subprocess")]
+    kernels: Option<SubprocessEngine>,
     config: SandboxConfig,
     timeout: Option<Duration>,
     functions: Vec<Function>,
@@ -69,10 +75,19 @@ impl SessionBuilder {
         self
     }
 
-    /// How much of a jail a worker is in.
+    /// How much of a jail a worker is in; or a kernel of the subprocess backend, which has none unless
+    /// this is called.
     pub fn jail(mut self, jail: JailMode) -> Self {
-        self.jail = jail;
+        self.jail = Some(jail);
         self
+    }
+
+    /// Runs the code on a kernel of this engine, in place of one of those that sessions of the subprocess
+    /// backend share. How much of a jail it is in is the engine's to say.
+    #[cfg(feature = "subprocess")]
+    pub fn kernels(mut self, engine: &SubprocessEngine) -> Self {
+        self.kernels = Some(engine.clone());
+        self.backend(BackendKind::Subprocess)
     }
 
     /// Runs the engine in a worker of this pool, in place of one of those that sessions share. How much of
@@ -95,7 +110,7 @@ impl SessionBuilder {
     }
 
     /// The same where None is for ever.
-    #[cfg(all(feature = "deno", feature = "network"))]
+    #[cfg(any(feature = "subprocess", all(feature = "deno", feature = "network")))]
     pub(crate) fn run_timeout(mut self, timeout: Option<Duration>) -> Self {
         (self.timeout, self.config.limits.timeout) = (timeout, timeout);
         self
@@ -329,6 +344,7 @@ impl SessionBuilder {
     /// Starts the sandbox.
     pub async fn start(mut self) -> Result<Session, Error> {
         self.config.limits.timeout = self.timeout.or(self.config.limits.timeout);
+        self.check_network()?;
         let (host, problems) = self.host().await?;
         let backend = self.backend;
         let executor = self.executor().await?;
@@ -387,6 +403,24 @@ impl SessionBuilder {
         Ok((if let Some(port) = self.port.take() { host.port(port) } else { host }, problems))
     }
 
+    /// Who says which hosts may be reached relies on it.
+    #[cfg(feature = "network")]
+    fn check_network(&self) -> Result<(), Error> {
+        let has_its_own = matches!(self.backend, BackendKind::Subprocess | BackendKind::InProcess);
+        match &self.network {
+            Some(NetworkProfile::Allow(_) | NetworkProfile::DepsOnly(_)) if has_its_own => {
+                Err(Error::NoNetworkFilter { backend: self.backend })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    #[cfg(not(feature = "network"))]
+    #[expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "as with the feature")]
+    fn check_network(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
     #[cfg(feature = "network")]
     fn profile(&mut self) -> Option<NetworkProfile> {
         match self.network.take() {
@@ -397,6 +431,10 @@ impl SessionBuilder {
     }
 
     async fn executor(self) -> Result<Arc<dyn Executor>, Error> {
+        #[cfg(feature = "subprocess")]
+        if self.backend == BackendKind::Subprocess && self.placement != Some(Placement::Worker) {
+            return self.kernel().await;
+        }
         let Self { backend, mut config, wheels, deps_timeout: timeout, .. } = self;
         config.packages = Some(Arc::new(HostPackages { backend, wheels, timeout }));
         let placement = self.placement.unwrap_or_else(|| Placement::of(backend));
@@ -410,7 +448,7 @@ impl SessionBuilder {
             }
             let pool = match self.workers {
                 Some(pool) => pool,
-                None => worker::pool(backend, self.jail)?,
+                None => worker::pool(backend, self.jail.unwrap_or_default())?,
             };
             worker::prepare(backend, &pool, |line| self.progress.say(line)).await?;
             return worker::sandbox(backend, pool, config);
@@ -423,6 +461,21 @@ impl SessionBuilder {
             None => {}
         }
         backend.executor(config).await
+    }
+
+    #[cfg(feature = "subprocess")]
+    async fn kernel(self) -> Result<Arc<dyn Executor>, Error> {
+        let Self { mut config, jail, kernels, wheels, deps_timeout, progress, .. } = self;
+        let engine = match (kernels, jail.unwrap_or(JailMode::Off)) {
+            (Some(engine), _) => engine,
+            (None, JailMode::Off) => SubprocessEngine::shared(),
+            (None, jail) => SubprocessEngine::new(KernelConfig { jail, ..KernelConfig::default() }),
+        };
+        engine.prepare(&|line| progress.say(line)).await?;
+        let packages =
+            EnvironmentPackages::new(engine.clone()).wheels(wheels).timeout(deps_timeout);
+        config.packages = Some(Arc::new(packages));
+        Ok(Arc::new(SubprocessSandbox::new(engine, config)))
     }
 }
 

@@ -27,6 +27,12 @@ pub enum Error {
         /// What was asked for.
         backend: BackendKind,
     },
+    /// There is no executor of that name.
+    #[error("there is no executor {name:?}; there are: unrestricted, docker, and the backends")]
+    UnknownExecutor {
+        /// What was asked for.
+        name: String,
+    },
     /// There is no placement of that name.
     #[error("there is no placement {name:?}; there are: in-process, worker")]
     UnknownPlacement {
@@ -50,6 +56,19 @@ pub enum Error {
     /// There are no workers.
     #[error(transparent)]
     Worker(#[from] crate::worker::WorkerError),
+    /// The backend has the network of its user, and was to have a part of it.
+    #[error(
+        "the {backend} backend reaches the network by itself, and nobody can say which hosts: give it \
+         the profile full or none, or use wasm or deno-sandbox"
+    )]
+    NoNetworkFilter {
+        /// What was asked for.
+        backend: BackendKind,
+    },
+    /// The kernels of the backend cannot be had.
+    #[cfg(feature = "subprocess")]
+    #[error(transparent)]
+    Subprocess(#[from] pcm_runtime_subprocess::SubprocessError),
     /// An image was given, and a worker has none.
     #[error("an image is loaded into this process: with it, use the placement in-process")]
     ImageInWorker,

@@ -28,6 +28,8 @@
 //!
 //! * `network`: HTTP for the code in a session, made by this process under a [`NetworkProfile`].
 //! * `deno`: the deno-sandbox backend, Pyodide in a V8 isolate.
+//! * `subprocess`: the subprocess backend, an `IPython` kernel in a process and an environment of its
+//!   own.
 //! * `wasm`: the default backend, Python for WASI under wasmtime, with packages and images for it.
 //! * `cli`: the `pcm-sandbox` command. Embedders leave it out with `default-features = false`.
 //!
@@ -35,6 +37,7 @@
 //! tools or storage (those are adapters of the host).
 
 mod backend;
+mod body;
 mod builder;
 #[cfg(all(feature = "deno", feature = "network"))]
 mod deno;
@@ -46,6 +49,8 @@ mod placement;
 mod places;
 mod progress;
 mod session;
+#[cfg(feature = "subprocess")]
+mod subprocess;
 pub mod worker;
 
 pub use pcm_middleware as middleware;
@@ -63,6 +68,10 @@ pub use pcm_runtime_api::{
 };
 #[cfg(feature = "deno")]
 pub use pcm_runtime_deno::{DenoEngine, DenoError, DenoInfo};
+#[cfg(feature = "subprocess")]
+pub use pcm_runtime_subprocess::{
+    EnvironmentPackages, KernelConfig, SubprocessEngine, SubprocessError,
+};
 #[cfg(feature = "wasm")]
 pub use pcm_runtime_wasm::{
     EngineError, ExaminedImage, ImageContents, ImageDistribution, Preloaded,
@@ -73,6 +82,10 @@ pub use serde_json::{Map, Value, json};
 pub use {pcm_storage as storage, pcm_tools as tools};
 
 pub use crate::backend::BackendKind;
+pub use crate::body::{
+    ExecutorKind, FunctionExecutor, best_executor, create_executor, fast_executor, function_body,
+    secure_executor,
+};
 pub use crate::builder::SessionBuilder;
 #[cfg(all(feature = "deno", feature = "network"))]
 pub use crate::deno::{DenoNetworkProfile, DenoSandboxConfig};
@@ -83,3 +96,5 @@ pub use crate::packages::package_source;
 pub use crate::placement::Placement;
 pub use crate::places::{Places, StoragePlace};
 pub use crate::session::Session;
+#[cfg(feature = "subprocess")]
+pub use crate::subprocess::SubprocessConfig;

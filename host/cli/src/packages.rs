@@ -48,6 +48,11 @@ pub(crate) fn mount(set: &PackageSet) -> Mount {
 /// Brings packages from this machine's index to walls that have no network, for embedders who make
 /// an [`Executor`](pcm_runtime_api::Executor) themselves.
 pub fn package_source(backend: BackendKind) -> Arc<dyn PackageSource> {
+    #[cfg(feature = "subprocess")]
+    if backend == BackendKind::Subprocess {
+        let engine = pcm_runtime_subprocess::SubprocessEngine::shared();
+        return Arc::new(pcm_runtime_subprocess::EnvironmentPackages::new(engine));
+    }
     Arc::new(HostPackages::new(backend))
 }
 

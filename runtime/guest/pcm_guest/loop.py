@@ -126,6 +126,11 @@ class LoopPolicy(_BasePolicy):  # type: ignore[misc, valid-type]
         super().__init__()
         self._loop_factory = make
 
+    def get_child_watcher(self) -> Any:
+        """For interpreters that start programs, up to Python 3.13."""
+        watcher: Any = vars(asyncio)["ThreadedChildWatcher"]
+        return watcher()
+
 
 MakeLoop = Callable[[Port, dict[int, _Reply]], CallsLoop]
 

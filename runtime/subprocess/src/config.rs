@@ -54,7 +54,8 @@ impl Default for KernelConfig {
 }
 
 impl KernelConfig {
-    pub(crate) fn check(&self) -> Result<(), SubprocessError> {
+    /// Refuses settings that cannot be.
+    pub fn check(&self) -> Result<(), SubprocessError> {
         if let Some(version) = &self.python_version
             && !is_version(version)
         {

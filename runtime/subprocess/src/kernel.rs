@@ -292,6 +292,15 @@ impl Connected {
             stop = control.killed() => Err(Lost::Stopped(stop)),
             ended = self.serve(&mut going, &message) => ended,
         };
+        if matches!(ending, Err(Lost::Ended | Lost::Broken)) {
+            // What it said before it ended is there.
+            let bounds = bounds(run);
+            while let Ok(Heard::Said(said)) = self.pipe.hear_now(&bounds) {
+                if going.take(said, &mut self.pipe).is_err() {
+                    break;
+                }
+            }
+        }
         self.drain(run);
         let cpu = self.kernel.process.cpu().saturating_sub(going.cpu_before);
         let measured = Measured { cpu, memory_bytes: self.kernel.process.peak(), fuel: None };
@@ -305,14 +314,14 @@ impl Connected {
                 }
             }
             (Err(Lost::Stopped(stop)), None) => Ending::Stopped(stop),
-            (Err(Lost::Ended), _) => {
-                sleep(LOOK).await;
-                let fate = self.kernel.process.fate();
-                let fate = fate.unwrap_or_else(|| "it stopped talking".to_owned());
-                Ending::Crashed(format!("the kernel is gone: {fate}"))
-            }
-            (Err(Lost::Broken), _) => {
-                Ending::Crashed("the code damaged the interpreter it ran in".to_owned())
+            (Err(Lost::Ended | Lost::Broken), _) => {
+                sleep(LOOK).await; // its end is known a moment after its sockets are closed
+                match self.kernel.process.fate() {
+                    Some(fate) => Ending::Crashed(format!("the kernel is gone: {fate}")),
+                    None => {
+                        Ending::Crashed("the code damaged the interpreter it ran in".to_owned())
+                    }
+                }
             }
             (Ok(()), None) => Ending::Crashed("the kernel left no outcome".to_owned()),
         };
@@ -394,10 +403,6 @@ impl Connected {
                 taken = take(out, OutputStream::Stdout, going.run) => taken?,
                 taken = take(err, OutputStream::Stderr, going.run) => taken?,
                 _ = end.readable() => {
-                    // What it said before it ended is there.
-                    while let Ok(Heard::Said(said)) = pipe.hear_now(&bounds) {
-                        going.take(said, pipe)?;
-                    }
                     return Err(Lost::Ended);
                 }
                 () = until(by) => return Err(Lost::Broken),

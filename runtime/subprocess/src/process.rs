@@ -12,7 +12,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use pcm_runtime_jail::{Cgroup, CgroupLimits, KernelWalls, PreparedWalls};
+use pcm_runtime_jail::{Cgroup, CgroupLimits, KernelWalls, PreparedWalls, TcpPorts};
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, kill_process_group, prlimit};
 use tokio::sync::oneshot;
 
@@ -21,7 +21,7 @@ use crate::SubprocessError;
 /// How often processes that were killed are looked at until they have gone.
 const LOOK: Duration = Duration::from_millis(2);
 /// Threads and processes of a kernel, where a group counts them.
-const TASKS: u64 = 512;
+const TASKS: u64 = 256;
 /// What a kernel's own program needs besides the memory of the code that it runs.
 const KERNEL_BYTES: u64 = 512 << 20;
 /// What a kernel gets to reply with.
@@ -251,6 +251,8 @@ pub(crate) fn walls(readable: Vec<PathBuf>, writable: Vec<PathBuf>, closed: bool
     KernelWalls {
         readable: readable.into_iter().chain(system).collect(),
         writable,
+        // The kernel listens for what its children print.
+        tcp: TcpPorts::Only { listen: vec![0], connect: Vec::new() },
         open: !closed,
         ..KernelWalls::default()
     }

@@ -10,6 +10,7 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use pcm_conformance::{Backend, Case, Verdict, load_cases, run_case};
 use pcm_runtime_api::{Executor, Limits, SandboxConfig};
 use pcm_runtime_deno::{DenoEngine, DenoSandbox};
+use pcm_runtime_subprocess::{KernelConfig, SubprocessEngine, SubprocessSandbox};
 use pcm_runtime_wasm::{WasmEngine, WasmSandbox};
 use pcm_sandbox::BackendKind;
 use pcm_sandbox::worker::{self, Pool, PoolConfig};
@@ -23,7 +24,7 @@ fn main() -> Result<ExitCode> {
     let runtime = Arc::new(runtime.context("cannot start the tokio runtime")?);
     let mut trials = Vec::new();
     let placed = [BackendKind::Wasm, BackendKind::DenoSandbox].map(in_worker);
-    for backend in [wasm(), deno()].into_iter().chain(placed) {
+    for backend in [wasm(), deno(), subprocess()].into_iter().chain(placed) {
         trials.push(must_be_here(&backend));
         trials.extend(cases.iter().map(|case| trial(&backend, case.clone(), &runtime)));
     }
@@ -97,6 +98,22 @@ impl Backend for Deno {
     }
 }
 
+#[derive(Debug)]
+struct Subprocess(SubprocessEngine);
+
+#[async_trait]
+impl Backend for Subprocess {
+    fn key(&self) -> &'static str {
+        "subprocess"
+    }
+
+    async fn open(&self, limits: Limits) -> Result<Arc<dyn Executor>> {
+        let packages = Some(pcm_sandbox::package_source(BackendKind::Subprocess));
+        let config = SandboxConfig { limits, packages, ..SandboxConfig::default() };
+        Ok(Arc::new(SubprocessSandbox::new(self.0.clone(), config)))
+    }
+}
+
 /// A backend whose sessions have workers of their own.
 #[derive(Debug)]
 struct InWorker {
@@ -129,6 +146,12 @@ fn wasm() -> Found {
 fn deno() -> Found {
     let backend = Arc::new(Deno(DenoEngine::shared()));
     Found { name: "deno-sandbox".to_owned(), backend: Ok(backend) }
+}
+
+fn subprocess() -> Found {
+    // One session in each process of the tests.
+    let engine = SubprocessEngine::new(KernelConfig { spares: 0, ..KernelConfig::default() });
+    Found { name: "subprocess".to_owned(), backend: Ok(Arc::new(Subprocess(engine))) }
 }
 
 fn in_worker(backend: BackendKind) -> Found {

@@ -18,11 +18,26 @@ pub(crate) struct SourceArgs {
     /// one fails
     #[arg(short = 'c', value_name = "CODE", allow_hyphen_values = true)]
     code: Vec<OsString>,
+
+    /// The code is the body of a function: what it returns is its value, and no variables stay
+    #[arg(long)]
+    function_body: bool,
 }
 
 impl SourceArgs {
     /// The pieces of code to run, as Python shall read them: it decides about their encoding.
     pub(crate) fn read(self) -> Result<Vec<Vec<u8>>, Failure> {
+        if !self.function_body {
+            return self.read_codes();
+        }
+        let whole = |code: Vec<u8>| match String::from_utf8(code) {
+            Ok(body) => Ok(pcm_sandbox::function_body(&body).into_bytes()),
+            Err(_) => Err(Failure::usage("the body of a function has to be UTF-8".to_owned())),
+        };
+        self.read_codes()?.into_iter().map(whole).collect()
+    }
+
+    fn read_codes(self) -> Result<Vec<Vec<u8>>, Failure> {
         match self.file {
             None if !self.code.is_empty() => {
                 Ok(self.code.into_iter().map(OsString::into_encoded_bytes).collect())

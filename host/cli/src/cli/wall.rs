@@ -17,9 +17,20 @@ pub(crate) struct WallArgs {
     placement: Option<Placement>,
 
     /// How much of the jail a process of its own is in: what the system permits, all of it or nothing
-    /// runs, or none
-    #[arg(long, value_name = "MODE", default_value_t, value_parser = jail_modes())]
-    jail: JailMode,
+    /// runs, or none; without this a worker has the first, a kernel of the subprocess backend the last
+    #[arg(long, value_name = "MODE", value_parser = jail_modes())]
+    jail: Option<JailMode>,
+
+    /// The version of Python of the subprocess backend, as 3.12; without this it is the machine's python3
+    #[cfg(feature = "subprocess")]
+    #[arg(long, value_name = "VERSION")]
+    python_version: Option<String>,
+
+    /// The environment of the subprocess backend, which is made if it is missing; without this it is one
+    /// of its own, with nothing but `IPython`
+    #[cfg(feature = "subprocess")]
+    #[arg(long, value_name = "FOLDER", visible_alias = "venv-dir")]
+    venv_path: Option<std::path::PathBuf>,
 }
 
 impl WallArgs {
@@ -31,9 +42,20 @@ impl WallArgs {
     pub(crate) fn add_to(&self, builder: SessionBuilder) -> Result<SessionBuilder, Error> {
         match self.placement.unwrap_or_else(|| Placement::of(self.backend)) {
             Placement::Worker if self.backend.is_built_in() => {
-                let config =
-                    PoolConfig { jail: self.jail, warm: 0, ..worker::config(self.backend) };
+                let jail = self.jail.unwrap_or_default();
+                let config = PoolConfig { jail, warm: 0, ..worker::config(self.backend) };
                 Ok(builder.workers(&Pool::new(config)?))
+            }
+            #[cfg(feature = "subprocess")]
+            _ if self.backend == BackendKind::Subprocess => {
+                let config = pcm_sandbox::KernelConfig {
+                    python_version: self.python_version.clone(),
+                    venv_path: self.venv_path.clone(),
+                    jail: self.jail.unwrap_or(JailMode::Off),
+                    spares: 0,
+                    ..pcm_sandbox::KernelConfig::default()
+                };
+                Ok(builder.kernels(&pcm_sandbox::SubprocessEngine::new(config)))
             }
             placement => Ok(builder.placement(placement)),
         }

@@ -53,6 +53,14 @@ fn deps() -> TestResult {
 }
 
 #[test]
+fn subprocess() -> TestResult {
+    let printed = example("subprocess")?;
+    assert!(printed.contains("subprocess says 2\n"), "{printed}");
+    assert!(printed.contains("Some(Crashed), session Reset"), "{printed}");
+    Ok(())
+}
+
+#[test]
 fn deno_sandbox() -> TestResult {
     let printed = example("deno_sandbox")?;
     assert!(printed.contains("deno_executable is not needed"), "{printed}");

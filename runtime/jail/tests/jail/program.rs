@@ -149,7 +149,11 @@ fn filtered() {
         (libc::SYS_clone, [int(libc::CLONE_NEWUSER), 0, 0, 0], libc::EPERM),
         (libc::SYS_ioctl, [0, 0x5412, 0, 0], libc::EPERM),
         (libc::SYS_clone3, [0; 4], libc::ENOSYS),
-        (libc::SYS_socket, [int(libc::AF_NETLINK), int(libc::SOCK_RAW), 0, 0], libc::EAFNOSUPPORT),
+        (
+            libc::SYS_socket,
+            [int(libc::AF_NETLINK), int(libc::SOCK_RAW), int(libc::NETLINK_NETFILTER), 0],
+            libc::EAFNOSUPPORT,
+        ),
         (libc::SYS_socket, [int(libc::AF_VSOCK), int(libc::SOCK_STREAM), 0, 0], libc::EAFNOSUPPORT),
         (libc::SYS_socketpair, [int(libc::AF_TIPC), 1, 0, 0], libc::EAFNOSUPPORT),
         (467, [0; 4], libc::ENOSYS),

@@ -73,8 +73,12 @@ pub(in super::super) fn filters() -> Result<Filters, BackendError> {
     let fine = || SeccompAction::Allow;
     // Its flags lie in memory, where a filter cannot see them. C libraries then use `clone`.
     let absent = Calls::always(&[c::SYS_clone3]).answer(refuse(c::ENOSYS), fine())?;
+    let netlink = c::AF_NETLINK;
+    let families = SOCKETS.into_iter().chain([netlink]);
     let sockets = Calls::default()
-        .when_all(c::SYS_socket, SOCKETS.map(|family| not(0, family)))?
+        .when_all(c::SYS_socket, families.map(|family| not(0, family)))?
+        // By this protocol of it libraries learn which addresses the machine has.
+        .when_all(c::SYS_socket, [unsigned(0, netlink.cast_unsigned()), not(2, c::NETLINK_ROUTE)])?
         .when_all(c::SYS_socketpair, SOCKETS.map(|family| not(0, family)))?
         .answer(refuse(c::EAFNOSUPPORT), fine())?;
     let refused = [ATTACKS, REFUSED, REFUSED_HERE].concat();
