@@ -6,7 +6,7 @@ import gc
 import tempfile
 from builtins import BaseException, KeyboardInterrupt, MemoryError, SystemExit
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import seed
 from typing import TYPE_CHECKING, Any
 
@@ -40,14 +40,27 @@ class Wanted:
     value_bytes: int
 
 
+@dataclass(slots=True)
+class Parts:
+    """What a session has of its own of what an interpreter has one of.
+
+    A backend whose sessions share an interpreter brings other parts.
+    """
+
+    streams: streams.Streams
+    interrupts: Interrupts = field(default_factory=Interrupts)
+    interpreter: Callable[[dict[str, Any]], Interpreter] = Interpreter
+
+
 class Guest:
     """The evaluator of one session."""
 
-    def __init__(self, port: Port) -> None:
-        self._streams = streams.Streams(port)
+    def __init__(self, port: Port, *, parts: Parts | None = None) -> None:
+        parts = parts or Parts(streams.Streams(port))
+        self._streams = parts.streams
         self._display = Display(port)
         self._loops = Loops(port)
-        self._interrupts = Interrupts()
+        self._interrupts = parts.interrupts
         self._runs = 0
         self._host = host = Host(port, self._loops)
         self._names: dict[str, Any] = {
@@ -57,7 +70,7 @@ class Guest:
             "deps": namespaces.Deps(host),
             **{error.__name__: error for error in errors.ALL},
         }
-        self._interpreter = Interpreter(self._names)
+        self._interpreter = parts.interpreter(self._names)
         self.renewals: list[Callable[[], object]] = [seed, _renew_names]
         """What gives a session numbers of its own, where others come from the same state."""
 
@@ -68,6 +81,7 @@ class Guest:
         self._loops.install()
         self._interpreter.install(
             display=self._display,
+            **streams.refusing_builtins(),
             **{rewriting.DEFERRED: rewriting.deferred, rewriting.READY: rewriting.ready},
         )
 
