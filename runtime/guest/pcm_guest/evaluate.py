@@ -198,7 +198,8 @@ class Guest:
         return b'{"value":%b,%b' % (encoded, shown[1:])
 
     def _compile_workflow(self, name: str, source: str) -> compiling.Workflow:
-        run = compiling.compile_workflow(name, source, {"__name__": "__workflow__", **self._names})
+        scope = {"__name__": "__workflow__", "__builtins__": self._interpreter.builtins}
+        run = compiling.compile_workflow(name, source, {**scope, **self._names})
 
         async def counted(**arguments: Any) -> Any:
             depth = _workflow_depth.get()

@@ -39,6 +39,11 @@ class Interpreter:
         """The variables of the session."""
         return self._main.__dict__
 
+    @property
+    def builtins(self) -> types.ModuleType:
+        """The builtins of the session."""
+        return self._own
+
     def install(self, **added: Any) -> None:
         """Makes this interpreter the session's, with some builtins more. Once per session."""
         self._own.__dict__.update(added)
