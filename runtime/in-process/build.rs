@@ -16,6 +16,7 @@ fn main() -> io::Result<()> {
         for path in modules(&source.join(folder))? {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             let module = format!("{package}/{name}");
+            let path = path.display().to_string();
             writeln!(list, "({module:?}, include_str!({path:?})),").map_err(io::Error::other)?;
         }
     }

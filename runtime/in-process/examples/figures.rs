@@ -42,7 +42,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 async fn started(engine: &InProcessEngine) -> Result<InProcessSandbox, InProcessError> {
     let session = InProcessSandbox::new(engine.clone(), SandboxConfig::default());
-    session.start(Arc::new(Echo)).await.map_err(|error| InProcessError::Start(error.to_string()))?;
+    session
+        .start(Arc::new(Echo))
+        .await
+        .map_err(|error| InProcessError::Start(error.to_string()))?;
     Ok(session)
 }
 

@@ -116,6 +116,7 @@ fn failed(path: &str, error: &io::Error) -> ExecutorError {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that fails panics")]
 mod tests {
     use super::*;
 

@@ -177,9 +177,12 @@ unsafe fn guarded(
     };
     let Some(serving) = serving else { return ptr::null_mut() };
     let length = count.unsigned_abs();
-    // SAFETY: Python says so; without arguments the pointer may be null.
-    let arguments =
-        if length == 0 { &[] } else { unsafe { std::slice::from_raw_parts(arguments, length) } };
+    let arguments = if length == 0 {
+        &[] // the pointer may be null
+    } else {
+        // SAFETY: Python says so.
+        unsafe { std::slice::from_raw_parts(arguments, length) }
+    };
     let done = catch_unwind(AssertUnwindSafe(|| {
         if is_forked() {
             return Err(Failure::Broken("this process was forked, and has no host"));

@@ -235,8 +235,8 @@ fn live(
     };
     let interrupts = gil.borrow(session.interrupts.raw()).into_raw();
     let watched = Arc::new(Watched::new(Arc::clone(&serving), interrupts));
-    let begun = Begun { watched: Arc::clone(&watched), clock };
-    if gil.released(|| tell.send(Ok(begun)).is_ok()) {
+    let ready = Begun { watched: Arc::clone(&watched), clock };
+    if gil.released(|| tell.send(Ok(ready)).is_ok()) {
         let mut pace = Pace::default();
         while let Some(task) = gil.released(|| next(given, &mut pace)) {
             if task.ended.is_closed() {
@@ -282,7 +282,7 @@ fn next(given: &mpsc::Receiver<Task>, pace: &mut Pace) -> Option<Task> {
 
 /// What the thread keeps of its session.
 struct Session<'g> {
-    session: Held<'g>,
+    object: Held<'g>,
     run: Held<'g>,
     interrupts: Held<'g>,
 }
@@ -303,12 +303,12 @@ impl<'g> Session<'g> {
         let functions = port::functions(gil, serving)?;
         let session = gil.call(&class, [functions, packages, gil.truth(own_folder)?])?;
         let (run, interrupts) = (session.attribute(c"run")?, session.attribute(c"interrupts")?);
-        Ok(Self { session, run, interrupts })
+        Ok(Self { object: session, run, interrupts })
     }
 
     fn tell(&self, gil: &Gil, method: &CStr) {
         // Whatever it raises, there is nobody to tell.
-        let _ = self.session.attribute(method).and_then(|method| gil.call(&method, []));
+        let _ = self.object.attribute(method).and_then(|method| gil.call(&method, []));
     }
 
     fn leave(self, gil: &Gil) {

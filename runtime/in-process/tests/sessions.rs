@@ -1,4 +1,6 @@
 //! Sessions in the Python that is installed on this machine.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that fails panics")]
+#![expect(clippy::print_stderr, reason = "what is skipped is said")]
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -77,7 +79,10 @@ async fn is_left(code: &str) {
     for _ in 0..20 {
         let result = run(&session, "print('alive'); 'x' in globals()").await;
         if result.error.is_none() {
-            assert_eq!((result.value.to_string(), result.stdout), ("false".into(), "alive\n".into()));
+            assert_eq!(
+                (result.value.to_string(), result.stdout),
+                ("false".into(), "alive\n".into())
+            );
             return session.close().await;
         }
     }
@@ -216,7 +221,8 @@ async fn code_that_swallows_everything_is_left_behind() {
 async fn an_interrupt_may_be_caught() {
     let session = hasty_session().await;
     // CPython 3.11 takes a loop at the very beginning of a `try` for one before it.
-    let code = "x = 1\ntry:\n    y = 1\n    while True: pass\nexcept KeyboardInterrupt:\n    x = 2\nx";
+    let code =
+        "x = 1\ntry:\n    y = 1\n    while True: pass\nexcept KeyboardInterrupt:\n    x = 2\nx";
     let result = run(&session, code).await;
     assert_eq!(result.error.map(|error| error.kind), Some(ErrorKind::Timeout));
     assert_eq!(value(&session, "x").await, "2");
@@ -242,7 +248,11 @@ async fn processor_time_is_the_runs_own() {
     let limits = Limits { cpu: Some(Duration::from_millis(300)), ..Limits::default() };
     let session = session(limits).await;
     for _ in 0..3 {
-        let result = run(&session, "import time\nend = time.thread_time() + 0.15\nwhile time.thread_time() < end: pass").await;
+        let result = run(
+            &session,
+            "import time\nend = time.thread_time() + 0.15\nwhile time.thread_time() < end: pass",
+        )
+        .await;
         assert_eq!(result.error, None);
     }
     let error = run(&session, "while True: pass").await.error.unwrap();
@@ -327,7 +337,10 @@ async fn packages_come_and_go() {
     assert!(run(&session, again).await.error.is_some());
     session.close().await;
     let other = default_session().await;
-    assert_eq!(value(&other, "import sys\nany('pcm-packages' in path for path in sys.path)").await, "false");
+    assert_eq!(
+        value(&other, "import sys\nany('pcm-packages' in path for path in sys.path)").await,
+        "false"
+    );
 }
 
 #[cfg(target_os = "linux")]
@@ -366,8 +379,7 @@ async fn a_python_that_is_not_there_is_named() {
         [("/nowhere/python3", "/nowhere/python3"), ("/bin/true", "does not say what it is")]
     {
         let config = InProcessConfig { python: Some(python.into()) };
-        let session =
-            InProcessSandbox::new(InProcessEngine::new(config), SandboxConfig::default());
+        let session = InProcessSandbox::new(InProcessEngine::new(config), SandboxConfig::default());
         let error = session.start(Arc::new(Echo)).await.unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
         assert_eq!(run(&session, "1").await.error.unwrap().kind, ErrorKind::Startup);
