@@ -213,13 +213,13 @@ fn gone() -> Ending {
 fn live(
     python: &'static Python,
     place: &Place,
-    tell: oneshot::Sender<Result<Begun, InProcessError>>,
+    began: oneshot::Sender<Result<Begun, InProcessError>>,
     given: &mpsc::Receiver<Task>,
 ) {
     let own_folder = move_into(&place.work);
     let clock = match Clock::own() {
         Ok(clock) => clock,
-        Err(error) => return drop(tell.send(Err(InProcessError::Thread(error)))),
+        Err(error) => return drop(began.send(Err(InProcessError::Thread(error)))),
     };
     let attached = python::attach(python.symbols);
     let gil = attached.gil();
@@ -230,15 +230,15 @@ fn live(
         Ok(session) => session,
         Err(thrown) => {
             serving.end();
-            return drop(tell.send(Err(InProcessError::Start(thrown.text))));
+            return drop(began.send(Err(InProcessError::Start(thrown.text))));
         }
     };
     let interrupts = gil.borrow(session.interrupts.raw()).into_raw();
     let watched = Arc::new(Watched::new(Arc::clone(&serving), interrupts));
     let ready = Begun { watched: Arc::clone(&watched), clock };
-    if gil.released(|| tell.send(Ok(ready)).is_ok()) {
-        let mut pace = Pace::default();
-        while let Some(task) = gil.released(|| next(given, &mut pace)) {
+    if gil.released(|| began.send(Ok(ready)).is_ok()) {
+        let mut looking = Pace::default();
+        while let Some(task) = gil.released(|| next_task(given, &mut looking)) {
             if task.ended.is_closed() {
                 break; // nobody waits for it any more
             }
@@ -262,7 +262,7 @@ fn live(
 }
 
 /// The next task; None when nobody can give another.
-fn next(given: &mpsc::Receiver<Task>, pace: &mut Pace) -> Option<Task> {
+fn next_task(given: &mpsc::Receiver<Task>, pace: &mut Pace) -> Option<Task> {
     loop {
         match given.try_recv() {
             Ok(task) => {
