@@ -9,6 +9,8 @@ use pcm_runtime_api::ExecutorError;
 use pcm_runtime_api::{Executor, SandboxConfig};
 #[cfg(feature = "deno")]
 use pcm_runtime_deno::{DenoEngine, DenoSandbox};
+#[cfg(feature = "in-process")]
+use pcm_runtime_in_process::{InProcessEngine, InProcessSandbox};
 #[cfg(feature = "subprocess")]
 use pcm_runtime_subprocess::{SubprocessEngine, SubprocessSandbox};
 #[cfg(feature = "wasm")]
@@ -66,7 +68,8 @@ impl BackendKind {
             Self::Wasm => cfg!(feature = "wasm"),
             Self::DenoSandbox => cfg!(feature = "deno"),
             Self::Subprocess => cfg!(feature = "subprocess"),
-            Self::Container | Self::InProcess => false,
+            Self::InProcess => cfg!(feature = "in-process"),
+            Self::Container => false,
         }
     }
 
@@ -76,7 +79,8 @@ impl BackendKind {
             Self::Wasm => "build pcm-sandbox with the feature `wasm`",
             Self::DenoSandbox => "build pcm-sandbox with the feature `deno`",
             Self::Subprocess => "build pcm-sandbox with the feature `subprocess`",
-            Self::Container | Self::InProcess => "this version of pcm-sandbox does not contain it",
+            Self::InProcess => "build pcm-sandbox with the feature `in-process`",
+            Self::Container => "this version of pcm-sandbox does not contain it",
         }
     }
 
@@ -141,6 +145,8 @@ impl BackendKind {
             Self::Wasm => Ok(Arc::new(WasmSandbox::new(wasm_engine().await?, config))),
             #[cfg(feature = "deno")]
             Self::DenoSandbox => Ok(Arc::new(DenoSandbox::new(DenoEngine::shared(), config))),
+            #[cfg(feature = "in-process")]
+            Self::InProcess => Ok(Arc::new(InProcessSandbox::new(in_process_engine(), config))),
             #[cfg(feature = "subprocess")]
             Self::Subprocess => {
                 Ok(Arc::new(SubprocessSandbox::new(SubprocessEngine::shared(), config)))
@@ -168,6 +174,13 @@ pub(crate) async fn wasm_engine() -> Result<WasmEngine, Error> {
         .map_err(|error| failed(error.to_string()))?
         .map_err(|error| failed(error.to_string()))?;
     Ok(engine)
+}
+
+/// The engine of this process: there is one Python in it.
+#[cfg(feature = "in-process")]
+pub(crate) fn in_process_engine() -> InProcessEngine {
+    static ENGINE: std::sync::OnceLock<InProcessEngine> = std::sync::OnceLock::new();
+    ENGINE.get_or_init(InProcessEngine::default).clone()
 }
 
 impl fmt::Display for BackendKind {

@@ -23,6 +23,8 @@ use serde_json::Value;
 #[cfg(feature = "wasm")]
 use crate::Image;
 use crate::packages::HostPackages;
+#[cfg(feature = "in-process")]
+use crate::packages::InProcessPackages;
 use crate::places::{Places, StoragePlace};
 use crate::progress::Progress;
 use crate::worker::{self, JailMode, Pool};
@@ -436,7 +438,11 @@ impl SessionBuilder {
             return self.kernel().await;
         }
         let Self { backend, mut config, wheels, deps_timeout: timeout, .. } = self;
-        config.packages = Some(Arc::new(HostPackages { backend, wheels, timeout }));
+        config.packages = Some(match backend {
+            #[cfg(feature = "in-process")]
+            BackendKind::InProcess => Arc::new(InProcessPackages::new(wheels, timeout)),
+            _ => Arc::new(HostPackages { backend, wheels, timeout }),
+        });
         let placement = self.placement.unwrap_or_else(|| Placement::of(backend));
         if placement == Placement::Worker {
             #[cfg(feature = "wasm")]

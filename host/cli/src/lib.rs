@@ -28,6 +28,7 @@
 //!
 //! * `network`: HTTP for the code in a session, made by this process under a [`NetworkProfile`].
 //! * `deno`: the deno-sandbox backend, Pyodide in a V8 isolate.
+//! * `in-process`: the in-process backend, the Python that is installed, without a wall.
 //! * `subprocess`: the subprocess backend, an `IPython` kernel in a process and an environment of its
 //!   own.
 //! * `wasm`: the default backend, Python for WASI under wasmtime, with packages and images for it.
@@ -68,6 +69,8 @@ pub use pcm_runtime_api::{
 };
 #[cfg(feature = "deno")]
 pub use pcm_runtime_deno::{DenoEngine, DenoError, DenoInfo};
+#[cfg(feature = "in-process")]
+pub use pcm_runtime_in_process::{InProcessConfig, InProcessEngine, InProcessError, InProcessInfo};
 #[cfg(feature = "subprocess")]
 pub use pcm_runtime_subprocess::{
     EnvironmentPackages, KernelConfig, SubprocessEngine, SubprocessError,

@@ -48,6 +48,10 @@ pub(crate) fn mount(set: &PackageSet) -> Mount {
 /// Brings packages from this machine's index to walls that have no network, for embedders who make
 /// an [`Executor`](pcm_runtime_api::Executor) themselves.
 pub fn package_source(backend: BackendKind) -> Arc<dyn PackageSource> {
+    #[cfg(feature = "in-process")]
+    if backend == BackendKind::InProcess {
+        return Arc::new(InProcessPackages::default());
+    }
     #[cfg(feature = "subprocess")]
     if backend == BackendKind::Subprocess {
         let engine = pcm_runtime_subprocess::SubprocessEngine::shared();
@@ -99,6 +103,40 @@ impl PackageSource for HostPackages {
         let requirements = requirements(specs).map_err(failed)?;
         let set = self.resolve(&requirements, progress).await.map_err(failed)?;
         Ok(set.folder)
+    }
+}
+
+/// Brings packages for the Python of this process.
+#[cfg(feature = "in-process")]
+#[derive(Debug, Default)]
+pub(crate) struct InProcessPackages {
+    wheels: Vec<PathBuf>,
+    timeout: Option<Duration>,
+    made: tokio::sync::OnceCell<pcm_runtime_subprocess::EnvironmentPackages>,
+}
+
+#[cfg(feature = "in-process")]
+impl InProcessPackages {
+    pub(crate) fn new(wheels: Vec<PathBuf>, timeout: Option<Duration>) -> Self {
+        Self { wheels, timeout, ..Self::default() }
+    }
+}
+
+#[cfg(feature = "in-process")]
+#[async_trait]
+impl PackageSource for InProcessPackages {
+    async fn provide(
+        &self,
+        specs: &[String],
+        progress: &Progress<'_>,
+    ) -> Result<PathBuf, NoPackages> {
+        let make = || async {
+            let info = crate::backend::in_process_engine().prepare().await;
+            let info = info.map_err(|error| NoPackages(error.to_string()))?;
+            let made = pcm_runtime_subprocess::EnvironmentPackages::of_python(info.executable);
+            Ok(made.wheels(self.wheels.clone()).timeout(self.timeout))
+        };
+        self.made.get_or_try_init(make).await?.provide(specs, progress).await
     }
 }
 

@@ -6,7 +6,7 @@ import gc
 import tempfile
 from builtins import BaseException, KeyboardInterrupt, MemoryError, SystemExit
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import seed
 from typing import TYPE_CHECKING, Any
 
@@ -40,14 +40,29 @@ class Wanted:
     value_bytes: int
 
 
+@dataclass(slots=True)
+class Parts:
+    """What a session has of its own of what an interpreter has one of.
+
+    A backend whose sessions share an interpreter brings other parts.
+    """
+
+    streams: streams.Streams
+    interrupts: Interrupts = field(default_factory=Interrupts)
+    interpreter: Callable[[dict[str, Any]], Interpreter] = Interpreter
+
+
 class Guest:
     """The evaluator of one session."""
 
-    def __init__(self, port: Port, make_loop: MakeLoop = PortLoop) -> None:
-        self._streams = streams.Streams(port)
+    def __init__(
+        self, port: Port, make_loop: MakeLoop = PortLoop, *, parts: Parts | None = None
+    ) -> None:
+        parts = parts or Parts(streams.Streams(port))
+        self._streams = parts.streams
         self.display = Display(port)
         self._loops = Loops(port, make_loop)
-        self.interrupts = Interrupts()
+        self.interrupts = parts.interrupts
         self._runs = 0
         self._host = host = Host(port, self._loops)
         self._names: dict[str, Any] = {
@@ -57,7 +72,7 @@ class Guest:
             "deps": namespaces.Deps(host),
             **{error.__name__: error for error in errors.ALL},
         }
-        self._interpreter = Interpreter(self._names)
+        self._interpreter = parts.interpreter(self._names)
         self.renewals: list[Callable[[], object]] = [seed, _renew_names]
         """What gives a session numbers of its own, where others come from the same state."""
 
@@ -71,6 +86,7 @@ class Guest:
         self._loops.install()
         self._interpreter.install(
             display=self.display,
+            **streams.refusing_builtins(),
             **{rewriting.DEFERRED: rewriting.deferred, rewriting.READY: rewriting.ready},
         )
 
@@ -121,7 +137,7 @@ class Guest:
             self.interrupts.allowed = False
 
     def restore_streams(self) -> None:
-        """Undoes what the code of a run did to the streams, for whoever writes to them afterwards."""
+        """Undoes what the code of a run did to the streams, for whoever writes to them then."""
         self._streams.install()
 
     def _begin(self, recursion_limit: int) -> None:
@@ -196,7 +212,8 @@ class Guest:
         return b'{"value":%b,%b' % (encoded, shown[1:])
 
     def _compile_workflow(self, name: str, source: str) -> compiling.Workflow:
-        run = compiling.compile_workflow(name, source, {"__name__": "__workflow__", **self._names})
+        scope = {"__name__": "__workflow__", "__builtins__": self._interpreter.builtins}
+        run = compiling.compile_workflow(name, source, {**scope, **self._names})
 
         async def counted(**arguments: Any) -> Any:
             depth = _workflow_depth.get()

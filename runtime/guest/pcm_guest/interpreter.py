@@ -23,9 +23,11 @@ class Interpreter:
     what the evaluator itself stands on are undone.
     """
 
-    def __init__(self, names: dict[str, Any]) -> None:
+    def __init__(self, names: dict[str, Any], own: types.ModuleType = builtins) -> None:
+        """`own` are the builtins of the session, where it is not alone in the interpreter."""
         self._main = types.ModuleType("__main__")
-        self._names = {**vars(self._main), **names, "__builtins__": builtins}
+        self._own = own
+        self._names = {**vars(self._main), **names, "__builtins__": own}
         self._builtins: dict[str, Any] = {}
         self._modules = sys.modules
         self._recursion_limit = getrecursionlimit()
@@ -37,10 +39,19 @@ class Interpreter:
         """The variables of the session."""
         return self._main.__dict__
 
+    @property
+    def builtins(self) -> types.ModuleType:
+        """The builtins of the session."""
+        return self._own
+
     def install(self, **added: Any) -> None:
-        """Makes this interpreter the session's, with some builtins more. Once per interpreter."""
-        builtins.__dict__.update(added)
-        self._builtins = dict(builtins.__dict__)
+        """Makes this interpreter the session's, with some builtins more. Once per session."""
+        self._own.__dict__.update(added)
+        self._builtins = dict(self._own.__dict__)
+        self.take_over()
+
+    def take_over(self) -> None:
+        """Puts the session's own into the place of what the interpreter has one of."""
         sys.setrecursionlimit = self._set_recursion_limit
         sys.modules["__main__"] = self._main
 
@@ -74,12 +85,16 @@ class Interpreter:
 
     def restore(self) -> None:
         """Puts back the builtins, `__main__`, and those of the session's names that are missing."""
-        builtins.__dict__.update(self._builtins)
-        sys.modules = self._modules
-        self._modules["__main__"] = self._main
-        self.scope["__builtins__"] = builtins
+        self._own.__dict__.update(self._builtins)
+        self.restore_modules()
+        self.scope["__builtins__"] = self._own
         for name in self._names.keys() - self.scope.keys():
             self.scope[name] = self._names[name]
+
+    def restore_modules(self) -> None:
+        """Puts back `sys.modules`, and in it `__main__`."""
+        sys.modules = self._modules
+        self._modules["__main__"] = self._main
 
     def _set_recursion_limit(self, limit: int, /) -> None:
         """Sets the recursion limit, up to what the sandbox grants."""

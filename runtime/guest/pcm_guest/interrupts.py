@@ -1,7 +1,8 @@
 """How a run is interrupted: by `KeyboardInterrupt`, in user code and never in the evaluator's own.
 
-The wall sends the interpreter a SIGINT, real or made up. User code may catch the exception, as it
-may under any Python; a wall that means it stops the interpreter a little later.
+The wall sends the interpreter a SIGINT, real or made up, or looks at `allowed` and raises the
+exception by itself. User code may catch it, as it may under any Python; a wall that means it stops
+the interpreter a little later.
 """
 
 from __future__ import annotations
@@ -18,18 +19,23 @@ class Interrupts:
         self.allowed = False
         """Whether interrupts are let through now. It is set to false without a call: for one there
         may be no memory, and an interrupt may come with any."""
-        self._pending = False
+        self.pending = False
+        """Whether one was kept back."""
         self._busy = False
         self._handler = self._handle
 
     def _handle(self, _number: int, _frame: object) -> None:
         if self.allowed and not self._busy:
             raise KeyboardInterrupt
-        self._pending = True
+        self.pending = True
 
     def begin(self) -> None:
         """Before a run: whatever was meant for an earlier one is forgotten."""
-        self._pending = False
+        self.pending = False
+        self.listen()
+
+    def listen(self) -> None:
+        """Makes the signal of an interrupt arrive here."""
         if getsignal(SIGINT) is not self._handler:  # as at first, or after user code changed it
             with suppress(ValueError):  # not the main thread: such a wall raises it by itself
                 signal(SIGINT, self._handler)
@@ -37,8 +43,8 @@ class Interrupts:
     def allow(self) -> None:
         """Raises what was kept back, and lets through what comes."""
         self.allowed = True
-        if self._pending:
-            self._pending = False
+        if self.pending:
+            self.pending = False
             raise KeyboardInterrupt
 
     def __enter__(self) -> None:
@@ -47,5 +53,5 @@ class Interrupts:
 
     def __exit__(self, *_error: object) -> None:
         self._busy = False
-        if self._pending and self.allowed:
+        if self.pending and self.allowed:
             self.allow()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import io
 import sys
 from typing import Any, NoReturn
@@ -73,11 +72,14 @@ def _refuse_breakpoint(*_args: Any, **_options: Any) -> NoReturn:
     raise RuntimeError("breakpoint() is not available: sandboxed code has no debugger attached")
 
 
+def refusing_builtins() -> dict[str, Any]:
+    """Builtins in place of those that would wait for a person."""
+    # The ways out that `site` has, where there is one, would close stdin.
+    return {"input": _refuse_input, "exit": sys.exit, "quit": sys.exit}
+
+
 def install_refusals() -> None:
-    """Replaces what would wait for a person. Once per interpreter."""
-    builtins.input = _refuse_input
-    # Those of `site`, where there is one, would close stdin.
-    builtins.exit = builtins.quit = sys.exit  # type: ignore[assignment]
+    """Replaces in `sys` what would wait for a person. Once per session."""
     sys.breakpointhook = _refuse_breakpoint
     sys.stdin = sys.__stdin__ = io.TextIOWrapper(io.BytesIO(), "utf-8")  # type: ignore[misc]
 

@@ -90,7 +90,7 @@ _LEFT_OUT = TracebackException(Exception, Exception("left out here"), None)
 
 
 def _without_own_frames(trace: TracebackType | None) -> TracebackType | None:
-    """The traceback from the first frame of user code on, less the frames of this package."""
+    """The traceback from the first frame of user code on, less the frames of the evaluator."""
     entries: list[TracebackType] = []
     while trace is not None:
         if entries or trace.tb_frame.f_code.co_filename.startswith(USER_FILES):
@@ -105,11 +105,12 @@ def _without_own_frames(trace: TracebackType | None) -> TracebackType | None:
     return head
 
 
-_OWN_FOLDER = _without_own_frames.__code__.co_filename.removesuffix("tracebacks.py")
+_OWN_FOLDERS = _without_own_frames.__code__.co_filename.removesuffix("guest/tracebacks.py")
+"""How the file names of this package begin, and of what a backend has beside it (`pcm_…`)."""
 
 
 def _is_own(frame: FrameType) -> bool:
-    return frame.f_code.co_filename.startswith(_OWN_FOLDER)
+    return frame.f_code.co_filename.startswith(_OWN_FOLDERS)
 
 
 def _shorten(text: str, limit: int) -> str:

@@ -1,6 +1,7 @@
 //! When a run has to stop. First the guest is asked to: it gets an interrupt and may clean up. If it
 //! goes on for longer than the grace, it is stopped where it is.
 
+use std::fmt;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -22,11 +23,15 @@ const GRACE: Duration = Duration::from_secs(1);
 /// Halfway through the grace the guest is interrupted once more.
 const INTERRUPTS: u8 = 2;
 
+/// Tells the processor time of the guest's thread, to whichever thread asks.
+type Clock = Box<dyn Fn() -> Duration + Send + Sync>;
+
 /// The limits in time of one run, and its processor time.
-#[derive(Debug)]
 pub struct Control {
     deadline: Option<Instant>,
     cpu_limit: Option<Duration>,
+    /// None where the thread that asks is the guest's.
+    clock: Option<Clock>,
     /// Nanoseconds of the polls that are over.
     cpu_used: AtomicU64,
     /// The thread's processor time when the poll that goes on began.
@@ -61,11 +66,20 @@ impl Control {
         Self {
             deadline: limits.timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
             cpu_limit: limits.cpu,
+            clock: None,
             cpu_used: AtomicU64::new(0),
             poll_began: AtomicU64::new(0),
             cancelled: watch::Sender::new(false),
             told: Mutex::new(None),
         }
+    }
+
+    /// The control of a run that begins now, and whose [`step`](Self::step)s another thread takes than
+    /// the one that it runs on: `clock` tells the processor time of that one.
+    pub fn watched(limits: &Limits, clock: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
+        let control = Self { clock: Some(Box::new(clock)), ..Self::new(limits) };
+        control.poll_began.store(control.time(), Relaxed); // what the thread did before is not the run's
+        control
     }
 
     /// Asks the run to stop.
@@ -78,7 +92,8 @@ impl Control {
         self.lock().map(|told| told.stop)
     }
 
-    /// What to do now. For the thread that polls the guest, which does it.
+    /// What to do now. For the thread that polls the guest, which does it, unless the run is
+    /// [watched](Self::watched).
     pub fn step(&self) -> Step {
         let mut told = self.lock();
         let Some(told) = &mut *told else {
@@ -150,9 +165,9 @@ impl Control {
         Duration::from_nanos(self.cpu_used.load(Relaxed))
     }
 
-    /// The same with the poll that goes on. For the thread that polls.
+    /// The same with the poll that goes on.
     fn cpu_now(&self) -> Duration {
-        let poll = thread_time().saturating_sub(self.poll_began.load(Relaxed));
+        let poll = self.time().saturating_sub(self.poll_began.load(Relaxed));
         self.cpu() + Duration::from_nanos(poll)
     }
 
@@ -161,10 +176,12 @@ impl Control {
         self.cpu_limit.is_some()
     }
 
-    /// Says how much processor time the guest has used, for one that runs elsewhere.
-    pub fn used(&self, cpu: Duration) {
-        self.cpu_used.store(u64::try_from(cpu.as_nanos()).unwrap_or(u64::MAX), Relaxed);
-        self.poll_began.store(u64::MAX, Relaxed);
+    /// The processor time of the guest's thread, in nanoseconds.
+    fn time(&self) -> u64 {
+        match &self.clock {
+            None => thread_time(),
+            Some(clock) => u64::try_from(clock().as_nanos()).unwrap_or(u64::MAX),
+        }
     }
 
     /// Counts the processor time of `work`.
@@ -192,6 +209,17 @@ impl Control {
 
     fn lock(&self) -> MutexGuard<'_, Option<Told>> {
         self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Control {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Control")
+            .field("deadline", &self.deadline)
+            .field("cpu_limit", &self.cpu_limit)
+            .field("told", &self.told)
+            .finish_non_exhaustive()
     }
 }
 

@@ -31,7 +31,7 @@ class KernelLoop(CallsLoop, asyncio.SelectorEventLoop):
 
     def __init__(self, port: Port, waiting: dict[int, asyncio.Future[bytes]]) -> None:
         asyncio.SelectorEventLoop.__init__(self, _Selector(self))
-        self._port: SocketPort = cast(SocketPort, port)  # type: ignore[assignment]
+        self._port: SocketPort = cast(SocketPort, port)
         self._waiting = waiting
         self._is_first = threading.current_thread() is threading.main_thread()
         if self._is_first:
@@ -41,11 +41,14 @@ class KernelLoop(CallsLoop, asyncio.SelectorEventLoop):
         if not self._is_first:
             super().run_forever()
             return
-        outer, self._port.wake = self._port.wake, self._write_to_self
+        outer, self._port.wake = self._port.wake, self._wake
         try:
             super().run_forever()
         finally:
             self._port.wake = outer
+
+    def _wake(self) -> None:
+        self.call_soon_threadsafe(self._arrived)
 
     def take_early(self) -> bool:
         """Whether a reply is there already, which is then delivered."""

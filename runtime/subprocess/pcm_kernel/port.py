@@ -62,7 +62,7 @@ class SocketPort:
             thread._pcm_run = _run_of_thread(self._run)
             start(thread)
 
-        threading.Thread.start = marked  # type: ignore[method-assign]
+        threading.Thread.start = marked  # type: ignore[assignment, method-assign]
         os.register_at_fork(after_in_child=self._leave)
 
     def _leave(self) -> None:

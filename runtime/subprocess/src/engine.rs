@@ -67,16 +67,9 @@ impl SubprocessEngine {
         Ok(())
     }
 
-    /// Installs packages for its Python into a folder of their own.
-    pub(crate) async fn install(
-        &self,
-        into: &std::path::Path,
-        specs: &[String],
-        wheels: &[PathBuf],
-        longest: Option<Duration>,
-        say: &Progress<'_>,
-    ) -> Result<(), SubprocessError> {
-        self.ready(say).await?.venv.install(into, specs, wheels, longest).await
+    /// The Python of its environment.
+    pub(crate) async fn python(&self, say: &Progress<'_>) -> Result<PathBuf, SubprocessError> {
+        Ok(self.ready(say).await?.venv.python())
     }
 
     /// A kernel that nobody has used, connected from this runtime.

@@ -26,7 +26,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::frames::{Bounds, Heard, Pipe, Said};
 use crate::jupyter::{Client, IOPUB, SHELL};
-use crate::process::{Launch, Process, walls};
+use crate::process::{Launch, Process, cpu_of, walls};
 use crate::venv::Venv;
 use crate::zmtp::{Kind, Socket};
 use crate::{KernelConfig, SubprocessError};
@@ -252,7 +252,13 @@ impl Connected {
         }
     }
 
-    /// Bounds what code may use. Once.
+    /// Tells the processor time that it has used.
+    pub(crate) fn clock(&self) -> impl Fn() -> Duration + Send + Sync + 'static {
+        let process = self.kernel.process.id();
+        move || cpu_of(process)
+    }
+
+    /// Bounds what code may use.
     pub(crate) fn bound(&mut self, memory: u64, file: u64) -> Result<(), SubprocessError> {
         Ok(self.kernel.process.bound(memory, file)?)
     }
@@ -285,7 +291,7 @@ impl Connected {
             idle_by: None,
             replied: false,
             is_idle: false,
-            cpu_before: self.kernel.process.cpu(),
+            cpu_before: cpu_of(self.kernel.process.id()),
         };
         let ending = tokio::select! {
             biased;
@@ -302,7 +308,7 @@ impl Connected {
             }
         }
         self.drain(run);
-        let cpu = self.kernel.process.cpu().saturating_sub(going.cpu_before);
+        let cpu = cpu_of(self.kernel.process.id()).saturating_sub(going.cpu_before);
         let measured = Measured { cpu, memory_bytes: self.kernel.process.peak(), fuel: None };
         let goes_on = ending.is_ok();
         let ending = match (ending, going.outcome) {
@@ -355,7 +361,7 @@ impl Connected {
         let bounds = bounds(going.run);
         let Self { kernel, pipe, shell, iopub, output: [out, err], end } = self;
         let begins_by = Instant::now() + TO_BEGIN;
-        let mut watch = std::pin::pin!(watch(going.control, &kernel.process, going.cpu_before));
+        let mut watch = std::pin::pin!(watch(going.control, &kernel.process));
         loop {
             if going.replied && going.is_idle {
                 // What it told before it replied is there.
@@ -480,7 +486,7 @@ impl Going<'_> {
 }
 
 /// Interrupts a run when it is time to, and gives why it has to be ended when that did not help.
-async fn watch(control: &Control, process: &Process, cpu_before: Duration) -> Stop {
+async fn watch(control: &Control, process: &Process) -> Stop {
     loop {
         let counts = control.counts_cpu();
         if counts || control.told().is_some() {
@@ -491,7 +497,6 @@ async fn watch(control: &Control, process: &Process, cpu_before: Duration) -> St
         } else {
             control.interrupted().await;
         }
-        control.used(process.cpu().saturating_sub(cpu_before));
         match control.step() {
             Step::GoOn => {}
             Step::Interrupt => process.interrupt(),

@@ -8,23 +8,40 @@ use async_trait::async_trait;
 use pcm_runtime_api::{NoPackages, PackageSource, Progress};
 use tempfile::TempDir;
 
+use crate::venv::install;
 use crate::{SubprocessEngine, SubprocessError};
 
 /// Installs packages with the user's own `uv` or `pip`, from the user's own indexes. Nothing is built from
 /// source, and what one session installs no other one sees.
 #[derive(Debug)]
 pub struct EnvironmentPackages {
-    engine: SubprocessEngine,
+    python: Of,
     wheels: Vec<PathBuf>,
     timeout: Option<Duration>,
     /// Those that were made, which go with the session.
     folders: Mutex<Vec<TempDir>>,
 }
 
+/// Whose packages they are.
+#[derive(Debug)]
+enum Of {
+    Kernels(SubprocessEngine),
+    Python(PathBuf),
+}
+
 impl EnvironmentPackages {
     /// For kernels of that engine.
     pub fn new(engine: SubprocessEngine) -> Self {
-        Self { engine, wheels: Vec::new(), timeout: None, folders: Mutex::default() }
+        Self::of(Of::Kernels(engine))
+    }
+
+    /// For that Python, wherever it runs.
+    pub fn of_python(python: PathBuf) -> Self {
+        Self::of(Of::Python(python))
+    }
+
+    fn of(python: Of) -> Self {
+        Self { python, wheels: Vec::new(), timeout: None, folders: Mutex::default() }
     }
 
     /// Looks for packages also among the wheels in these folders.
@@ -56,9 +73,15 @@ impl PackageSource for EnvironmentPackages {
         let folder = tempfile::Builder::new().prefix("pcm-packages-").tempdir().map_err(system)?;
         if !specs.is_empty() {
             progress(&format!("installing {}", specs.join(", ")));
-            let (engine, into) = (&self.engine, folder.path());
-            let installed = engine.install(into, specs, &self.wheels, self.timeout, progress).await;
-            installed.map_err(|error| NoPackages(told(&error)))?;
+            let python = match &self.python {
+                Of::Kernels(engine) => engine.python(progress).await,
+                Of::Python(python) => Ok(python.clone()),
+            };
+            let installed = async {
+                let (into, longest) = (folder.path(), self.timeout);
+                install(&python?, into, specs, &self.wheels, longest).await
+            };
+            installed.await.map_err(|error| NoPackages(told(&error)))?;
         }
         let path = folder.path().to_owned();
         self.folders.lock().unwrap_or_else(PoisonError::into_inner).push(folder);

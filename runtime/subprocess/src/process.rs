@@ -164,24 +164,6 @@ impl Process {
         status(self.pid, "VmHWM:").unwrap_or(0)
     }
 
-    /// The processor time that it has used.
-    pub(crate) fn cpu(&self) -> Duration {
-        let mut clock = 0;
-        let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-        // SAFETY: both places are valid. The clock of a process that is gone is an error.
-        let told = unsafe {
-            match libc::clock_getcpuclockid(self.pid.as_raw_nonzero().get(), &raw mut clock) {
-                0 => libc::clock_gettime(clock, &raw mut time),
-                error => error,
-            }
-        };
-        let parts = (u64::try_from(time.tv_sec), u32::try_from(time.tv_nsec));
-        match (told, parts) {
-            (0, (Ok(seconds), Ok(nanoseconds))) => Duration::new(seconds, nanoseconds),
-            _ => Duration::ZERO,
-        }
-    }
-
     /// How it ended, for people; None while it lives.
     pub(crate) fn fate(&mut self) -> Option<String> {
         let status = self.child.as_mut()?.try_wait().ok()??;
@@ -205,6 +187,24 @@ impl Drop for Process {
         if let (Some(child), Ok(starter)) = (self.child.take(), starter()) {
             let _ = starter.send(Wanted::Buried { child, group }); // the thread lives with the program
         }
+    }
+}
+
+/// The processor time that a process has used; none where it is gone.
+pub(crate) fn cpu_of(process: Pid) -> Duration {
+    let mut clock = 0;
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: both places are valid. The clock of a process that is gone is an error.
+    let told = unsafe {
+        match libc::clock_getcpuclockid(process.as_raw_nonzero().get(), &raw mut clock) {
+            0 => libc::clock_gettime(clock, &raw mut time),
+            error => error,
+        }
+    };
+    let parts = (u64::try_from(time.tv_sec), u32::try_from(time.tv_nsec));
+    match (told, parts) {
+        (0, (Ok(seconds), Ok(nanoseconds))) => Duration::new(seconds, nanoseconds),
+        _ => Duration::ZERO,
     }
 }
 

@@ -155,7 +155,7 @@ impl SubprocessSandbox {
         if self.is_closed() {
             return Err(ExecutorError::Closed); // while a kernel was started
         }
-        let control = Arc::new(Control::new(&limits));
+        let control = Arc::new(Control::watched(&limits, kernel.clock()));
         let run = Arc::new(Run::new(limits, Arc::clone(&session.port), request.events.clone()));
         *self.running() = Some(Arc::clone(&control));
         let (Ended { ending, measured }, goes_on) = kernel.run(&run, &control, request).await;

@@ -30,7 +30,6 @@ const LONGEST_NOTE: u64 = 64 << 10;
 #[derive(Debug)]
 pub(crate) struct Venv {
     folder: PathBuf,
-    tool: Tool,
     /// Deleted with this.
     temporary: bool,
 }
@@ -50,7 +49,7 @@ impl Venv {
         say: &Progress<'_>,
     ) -> Result<Self, SubprocessError> {
         config.check()?;
-        let tool = Tool::find(config).await?;
+        let tool = Tool::find(config.python_version.as_deref()).await?;
         let folder = place(config, &tool)?;
         let parent = folder.parent().ok_or(ErrorKind::InvalidInput).map_err(io::Error::from)?;
         fs::create_dir_all(parent)?;
@@ -69,7 +68,7 @@ impl Venv {
             }
             make(config, &tool, &folder, &wanted, say).await?;
         }
-        Ok(Self { folder, tool, temporary: config.is_temporary() })
+        Ok(Self { folder, temporary: config.is_temporary() })
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -79,24 +78,24 @@ impl Venv {
     pub(crate) fn python(&self) -> PathBuf {
         python_of(&self.folder)
     }
+}
 
-    /// Installs packages for this environment's Python into a folder of their own. Only wheels: nothing of
-    /// a package runs on the host.
-    pub(crate) async fn install(
-        &self,
-        into: &Path,
-        specs: &[String],
-        wheels: &[PathBuf],
-        longest: Option<Duration>,
-    ) -> Result<(), SubprocessError> {
-        let mut command = self.tool.install(&self.python());
-        command.arg("--only-binary=:all:").arg("--target").arg(into);
-        for folder in wheels {
-            command.arg("--find-links").arg(folder);
-        }
-        command.arg("--").args(specs);
-        step(command, "installing packages", longest.unwrap_or(PATIENCE)).await
+/// Installs packages for a Python into a folder of their own. Only wheels: nothing of a package runs on
+/// the host.
+pub(crate) async fn install(
+    python: &Path,
+    into: &Path,
+    specs: &[String],
+    wheels: &[PathBuf],
+    longest: Option<Duration>,
+) -> Result<(), SubprocessError> {
+    let mut command = Tool::find(None).await?.install(python);
+    command.arg("--only-binary=:all:").arg("--target").arg(into);
+    for folder in wheels {
+        command.arg("--find-links").arg(folder);
     }
+    command.arg("--").args(specs);
+    step(command, "installing packages", longest.unwrap_or(PATIENCE)).await
 }
 
 impl Drop for Venv {
@@ -202,17 +201,16 @@ async fn lock(folder: &Path) -> Result<File, SubprocessError> {
 }
 
 impl Tool {
-    async fn find(config: &KernelConfig) -> Result<Self, SubprocessError> {
+    async fn find(version: Option<&str>) -> Result<Self, SubprocessError> {
         let home = std::env::var_os("HOME").map(PathBuf::from);
         let near =
             home.iter().flat_map(|home| [".local/bin/uv", ".cargo/bin/uv"].map(|uv| home.join(uv)));
         if let Some(uv) = on_path("uv").into_iter().chain(near).find(|uv| uv.is_file()) {
             return Ok(Self::Uv(uv));
         }
-        let named = config.python_version.iter().map(|version| format!("python{version}"));
-        let any = config.python_version.is_none().then(|| "python3".to_owned());
-        for name in named.chain(any) {
-            let Some(python) = on_path(&name) else { continue };
+        let name =
+            version.map_or_else(|| "python3".to_owned(), |version| format!("python{version}"));
+        if let Some(python) = on_path(&name) {
             let mut command = Command::new(&python);
             command.args(["-I", "-c", "import venv, ensurepip"]).kill_on_drop(true);
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());

@@ -10,7 +10,7 @@ use tokio::net::UnixStream;
 use tokio::task::{coop::consume_budget, yield_now};
 
 use crate::WorkerError;
-use crate::pace::Pace;
+use pcm_runtime_guest::Pace;
 
 /// What is read at a time.
 pub(crate) const PIECE: usize = 64 << 10;

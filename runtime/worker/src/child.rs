@@ -20,11 +20,11 @@ use tokio::net::UnixStream;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::channel::PIECE;
-use crate::pace::Pace;
 use crate::relay::Relay;
 use crate::start::Start;
 use crate::worker::memory_of;
 use crate::{Engine, EngineEntry, WorkerError};
+use pcm_runtime_guest::Pace;
 
 static INITIALISED: AtomicBool = AtomicBool::new(false);
 

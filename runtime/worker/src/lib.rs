@@ -21,7 +21,6 @@ mod child;
 mod engine;
 mod error;
 mod launcher;
-mod pace;
 mod pool;
 mod relay;
 mod run;

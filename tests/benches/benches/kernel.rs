@@ -1,5 +1,5 @@
 //! What a session on a kernel costs, beside a bare client of the Jupyter protocol that starts and runs
-//! the same kernel of IPython: `peers/jupyter/loop.py`, in the same environment.
+//! the same kernel of `IPython`: `peers/jupyter/loop.py`, in the same environment.
 
 #![expect(clippy::print_stdout, reason = "a program for people")]
 

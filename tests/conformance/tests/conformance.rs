@@ -10,6 +10,7 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use pcm_conformance::{Backend, Case, Verdict, load_cases, run_case};
 use pcm_runtime_api::{Executor, Limits, SandboxConfig};
 use pcm_runtime_deno::{DenoEngine, DenoSandbox};
+use pcm_runtime_in_process::{InProcessEngine, InProcessSandbox};
 use pcm_runtime_subprocess::{KernelConfig, SubprocessEngine, SubprocessSandbox};
 use pcm_runtime_wasm::{WasmEngine, WasmSandbox};
 use pcm_sandbox::BackendKind;
@@ -24,7 +25,7 @@ fn main() -> Result<ExitCode> {
     let runtime = Arc::new(runtime.context("cannot start the tokio runtime")?);
     let mut trials = Vec::new();
     let placed = [BackendKind::Wasm, BackendKind::DenoSandbox].map(in_worker);
-    for backend in [wasm(), deno(), subprocess()].into_iter().chain(placed) {
+    for backend in [wasm(), deno(), subprocess(), in_process()].into_iter().chain(placed) {
         trials.push(must_be_here(&backend));
         trials.extend(cases.iter().map(|case| trial(&backend, case.clone(), &runtime)));
     }
@@ -114,6 +115,22 @@ impl Backend for Subprocess {
     }
 }
 
+#[derive(Debug)]
+struct InProcess(InProcessEngine);
+
+#[async_trait]
+impl Backend for InProcess {
+    fn key(&self) -> &'static str {
+        "in-process"
+    }
+
+    async fn open(&self, limits: Limits) -> Result<Arc<dyn Executor>> {
+        let packages = Some(pcm_sandbox::package_source(BackendKind::InProcess));
+        let config = SandboxConfig { limits, packages, ..SandboxConfig::default() };
+        Ok(Arc::new(InProcessSandbox::new(self.0.clone(), config)))
+    }
+}
+
 /// A backend whose sessions have workers of their own.
 #[derive(Debug)]
 struct InWorker {
@@ -152,6 +169,11 @@ fn subprocess() -> Found {
     // One session in each process of the tests.
     let engine = SubprocessEngine::new(KernelConfig { spares: 0, ..KernelConfig::default() });
     Found { name: "subprocess".to_owned(), backend: Ok(Arc::new(Subprocess(engine))) }
+}
+
+fn in_process() -> Found {
+    let backend = Arc::new(InProcess(InProcessEngine::default()));
+    Found { name: "in-process".to_owned(), backend: Ok(backend) }
 }
 
 fn in_worker(backend: BackendKind) -> Found {

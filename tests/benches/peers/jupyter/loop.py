@@ -1,4 +1,4 @@
-"""A bare client of a kernel, as the benchmark `kernel` compares itself with: prints seconds as JSON."""
+"""A bare client of a kernel, beside which the benchmark `kernel` measures. Seconds, as JSON."""
 
 import json
 import sys
@@ -42,7 +42,7 @@ def main() -> None:
             times["run"] = [run(client, "1 + 1") for _ in range(runs)]
         client.stop_channels()
         manager.shutdown_kernel(now=True)
-    print(json.dumps(times))
+    json.dump(times, sys.stdout)
 
 
 main()

@@ -11,7 +11,7 @@ const LONGEST: Duration = Duration::from_micros(300);
 
 /// How soon things come, one after the other.
 #[derive(Debug, Default)]
-pub(crate) struct Pace {
+pub struct Pace {
     /// Since when the next one is waited for.
     begun: Option<Instant>,
     is_quick: bool,
@@ -19,13 +19,13 @@ pub(crate) struct Pace {
 
 impl Pace {
     /// Whether to look again, now that nothing is there.
-    pub(crate) fn looks(&mut self) -> bool {
+    pub fn looks(&mut self) -> bool {
         let begun = *self.begun.get_or_insert_with(Instant::now);
         self.is_quick && begun.elapsed() < LONGEST
     }
 
     /// Something came.
-    pub(crate) fn came(&mut self) {
+    pub fn came(&mut self) {
         self.is_quick = self.begun.take().is_none_or(|begun| begun.elapsed() < LONGEST);
     }
 }
