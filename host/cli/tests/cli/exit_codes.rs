@@ -68,12 +68,10 @@ fn a_crash_gives_137() -> TestResult {
 
 #[test]
 fn a_backend_that_is_not_there_gives_3() -> TestResult {
-    for backend in ["subprocess", "container", "in-process"] {
-        let ended = pcm(&["run", "--backend", backend, "-c", "1"])?;
-        assert_eq!((ended.code, ended.stdout.as_str()), (Some(3), ""), "{backend}");
-        let expected = format!("error: the {backend} backend is not in this build: ");
-        assert!(ended.stderr.starts_with(&expected), "{}", ended.stderr);
-    }
+    let ended = pcm(&["run", "--backend", "container", "-c", "1"])?;
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(3), ""));
+    let expected = "error: the container backend is not in this build: ";
+    assert!(ended.stderr.starts_with(expected), "{}", ended.stderr);
     Ok(())
 }
 

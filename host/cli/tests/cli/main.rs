@@ -1,6 +1,7 @@
 //! The `pcm-sandbox` command as a user runs it: the built binary, its streams and its exit codes.
 
 mod approve;
+mod backends;
 mod command;
 mod ending;
 mod examples;
