@@ -390,7 +390,8 @@ async fn a_python_that_is_not_there_is_named() {
 async fn numpy_and_pandas_work_in_many_sessions() {
     for _ in 0..2 {
         let session = default_session().await;
-        let code = "import numpy, pandas\nint(pandas.DataFrame({'a': numpy.arange(4)}).a.sum())";
+        let code =
+            "import numpy, pandas\nint(pandas.DataFrame({'a': numpy.array([0, 1, 2, 3])}).a.sum())";
         let result = run(&session, code).await;
         match result.error {
             Some(error) if error.error_type == "ModuleNotFoundError" => {
