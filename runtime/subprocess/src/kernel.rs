@@ -124,8 +124,9 @@ impl Kernel {
                 return Err(SubprocessError::Start("it does not talk as a kernel does".to_owned()));
             }
         }
-        let socket = pipe.into_std()?;
-        Ok(Self { process, client, socket, folder: Arc::new(folder), runs: 0 })
+        let (socket, folder) = (pipe.into_std()?, Arc::new(folder));
+        process.folder = Some(Arc::clone(&folder));
+        Ok(Self { process, client, socket, folder, runs: 0 })
     }
 
     /// Connects it from this runtime.
@@ -313,14 +314,12 @@ impl Connected {
         let goes_on = ending.is_ok();
         let ending = match (ending, going.outcome) {
             // It was told before the kernel was lost.
-            (Ok(()) | Err(Lost::Stopped(_) | Lost::Broken), Some(outcome)) => {
-                match control.told() {
-                    Some(stop) => Ending::Interrupted(stop, outcome),
-                    None => Ending::Outcome(outcome),
-                }
-            }
+            (_, Some(outcome)) => match control.told() {
+                Some(stop) => Ending::Interrupted(stop, outcome),
+                None => Ending::Outcome(outcome),
+            },
             (Err(Lost::Stopped(stop)), None) => Ending::Stopped(stop),
-            (Err(Lost::Ended | Lost::Broken), _) => {
+            (Err(Lost::Ended | Lost::Broken), None) => {
                 sleep(LOOK).await; // its end is known a moment after its sockets are closed
                 match self.kernel.process.fate() {
                     Some(fate) => Ending::Crashed(format!("the kernel is gone: {fate}")),

@@ -6,14 +6,18 @@ use std::io::{self, PipeReader};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use pcm_runtime_jail::{Cgroup, CgroupLimits, KernelWalls, PreparedWalls, TcpPorts};
-use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, kill_process_group, prlimit};
+use rustix::process::{
+    Pid, Resource, Rlimit, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group,
+    prlimit, waitid,
+};
+use tempfile::TempDir;
 use tokio::sync::oneshot;
 
 use crate::SubprocessError;
@@ -44,18 +48,37 @@ pub(crate) struct Launch {
 /// A process, and all that it starts. They end with this.
 #[derive(Debug)]
 pub(crate) struct Process {
+    /// None when it has ended.
     child: Option<Child>,
+    fate: Option<String>,
     pid: Pid,
     group: Option<Cgroup>,
     /// Bytes of memory that code may use, with what the kernel has already.
     memory: Option<u64>,
+    /// Its folder, which is deleted when it is gone.
+    pub(crate) folder: Option<Arc<TempDir>>,
     /// What was written past Python's own streams.
     pub(crate) output: Option<[PipeReader; 2]>,
 }
 
 enum Wanted {
     Started { launch: Launch, reply: oneshot::Sender<io::Result<Process>> },
-    Buried { child: Child, group: Option<Cgroup> },
+    Buried(Dying),
+}
+
+/// A process that was killed.
+struct Dying {
+    child: Child,
+    group: Option<Cgroup>,
+    /// Deleted when it is gone.
+    _folder: Option<Arc<TempDir>>,
+}
+
+impl Dying {
+    fn is_gone(&mut self) -> bool {
+        self.group.iter().for_each(Cgroup::kill); // one of them may just have forked
+        !matches!(self.child.try_wait(), Ok(None))
+    }
 }
 
 /// The thread that starts kernels. They are told to end when it does, which is with this program.
@@ -65,7 +88,7 @@ fn starter() -> io::Result<Sender<Wanted>> {
         let (sender, wanted) = channel();
         let thread = thread::Builder::new().name("pcm-kernels".to_owned());
         thread.spawn(move || {
-            let mut dying: Vec<(Child, Option<Cgroup>)> = Vec::new();
+            let mut dying: Vec<Dying> = Vec::new();
             loop {
                 let next = if dying.is_empty() {
                     wanted.recv().map_err(|_| RecvTimeoutError::Disconnected)
@@ -74,14 +97,11 @@ fn starter() -> io::Result<Sender<Wanted>> {
                 };
                 match next {
                     Ok(Wanted::Started { launch, reply }) => drop(reply.send(start(launch))),
-                    Ok(Wanted::Buried { child, group }) => dying.push((child, group)),
+                    Ok(Wanted::Buried(one)) => dying.push(one),
                     Err(RecvTimeoutError::Timeout) => {}
                     Err(RecvTimeoutError::Disconnected) => break,
                 }
-                dying.retain_mut(|(child, group)| {
-                    group.iter().for_each(Cgroup::kill); // one of them may just have forked
-                    matches!(child.try_wait(), Ok(None))
-                });
+                dying.retain_mut(|one| !one.is_gone());
             }
         })?;
         let _ = STARTER.set(Mutex::new(sender)); // another may have been faster: its thread ends
@@ -107,8 +127,15 @@ fn start(launch: Launch) -> io::Result<Process> {
     let pid = Pid::from_child(&child);
     let group = Cgroup::make(&CgroupLimits { memory: None, tasks: Some(TASKS) });
     let group = group.and_then(|group| group.add(child.id()).map(|()| group)).ok();
-    let process =
-        Process { child: Some(child), pid, group, memory: None, output: Some([out, err]) };
+    let process = Process {
+        child: Some(child),
+        fate: None,
+        pid,
+        group,
+        memory: None,
+        folder: None,
+        output: Some([out, err]),
+    };
     if process.group.is_none() {
         process.limit(Resource::Nproc, tasks_of_user() + MORE_TASKS)?;
     }
@@ -164,28 +191,51 @@ impl Process {
         status(self.pid, "VmHWM:").unwrap_or(0)
     }
 
-    /// How it ended, for people; None while it lives.
+    /// How it ended, for people; None while it lives. With it ends all that it has started: from here on
+    /// its number may be another one's.
     pub(crate) fn fate(&mut self) -> Option<String> {
-        let status = self.child.as_mut()?.try_wait().ok()??;
-        Some(match (status.signal(), status.code()) {
-            (Some(libc::SIGKILL), _) => "it was killed, perhaps for want of memory".to_owned(),
-            (Some(libc::SIGABRT), _) => "it aborted".to_owned(),
-            (Some(libc::SIGSEGV | libc::SIGBUS | libc::SIGILL), _) => "it crashed".to_owned(),
-            (Some(signal), _) => format!("it ended by signal {signal}"),
-            (None, Some(code)) => format!("it ended with status {code}"),
-            (None, None) => "it ended".to_owned(),
-        })
+        if self.fate.is_none() && self.has_ended() {
+            self.end_group();
+            let status = self.child.take()?.try_wait().ok().flatten();
+            self.fate = Some(status.map_or_else(|| "it ended".to_owned(), fate));
+        }
+        self.fate.clone()
+    }
+
+    /// Whether it has ended, and waits for somebody to take note of it.
+    fn has_ended(&self) -> bool {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        matches!(waitid(WaitId::Pid(self.pid), options), Ok(Some(_)))
+    }
+
+    /// Ends it and what it has started. Only as long as nobody has taken note of its end.
+    fn end_group(&self) {
+        let _ = kill_process_group(self.pid, Signal::KILL); // they may have ended
+        let _ = kill_process(self.pid, Signal::KILL);
+        self.group.iter().for_each(Cgroup::kill);
+    }
+}
+
+fn fate(status: ExitStatus) -> String {
+    match (status.signal(), status.code()) {
+        (Some(libc::SIGKILL), _) => "it was killed, perhaps for want of memory".to_owned(),
+        (Some(libc::SIGABRT), _) => "it aborted".to_owned(),
+        (Some(libc::SIGSEGV | libc::SIGBUS | libc::SIGILL), _) => "it crashed".to_owned(),
+        (Some(signal), _) => format!("it ended by signal {signal}"),
+        (None, Some(code)) => format!("it ended with status {code}"),
+        (None, None) => "it ended".to_owned(),
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        let _ = kill_process_group(self.pid, Signal::KILL); // it may have ended
-        let _ = kill_process(self.pid, Signal::KILL);
+        if self.child.is_some() {
+            self.end_group();
+        }
         let group = self.group.take();
-        group.iter().for_each(Cgroup::kill);
         if let (Some(child), Ok(starter)) = (self.child.take(), starter()) {
-            let _ = starter.send(Wanted::Buried { child, group }); // the thread lives with the program
+            let dying = Dying { child, group, _folder: self.folder.take() };
+            let _ = starter.send(Wanted::Buried(dying)); // the thread lives with the program
         }
     }
 }
