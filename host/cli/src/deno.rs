@@ -1,11 +1,11 @@
 //! The settings of a deno-sandbox session by the names that people have in their configuration.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use pcm_network::{HostRule, NetworkProfile};
 use serde::Deserialize;
 
+use crate::settings::{Settings, seconds};
 use crate::{BackendKind, Error, SessionBuilder};
 
 /// The settings of a deno-sandbox session, as a configuration file has them.
@@ -122,27 +122,16 @@ impl SessionBuilder {
     /// A session of the deno-sandbox backend with these settings.
     pub fn deno_config(self, config: &DenoSandboxConfig) -> Result<Self, Error> {
         let mut builder = self.backend(BackendKind::DenoSandbox).network(config.network()?);
-        builder = builder.run_timeout(seconds(config.default_timeout));
         if let Some(timeout) = seconds(config.deps_timeout) {
             builder = builder.deps_timeout(timeout);
         }
-        if !config.allow_runtime_deps {
-            builder = builder.without_runtime_deps();
-        }
-        if let Some(folder) = &config.tools_path {
-            builder = builder.tools(folder);
-        }
-        if let Some(deps) = &config.deps {
-            builder = builder.packages(deps);
-        }
-        if let Some(file) = &config.deps_file {
-            builder = builder.requirements(file);
-        }
-        Ok(builder)
+        let settings = Settings {
+            default_timeout: config.default_timeout,
+            allow_runtime_deps: config.allow_runtime_deps,
+            tools_path: config.tools_path.as_deref(),
+            deps: config.deps.as_deref(),
+            deps_file: config.deps_file.as_deref(),
+        };
+        Ok(settings.add_to(builder))
     }
-}
-
-/// None for what is no time, too.
-fn seconds(seconds: Option<f64>) -> Option<Duration> {
-    seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
 }

@@ -50,6 +50,8 @@ mod placement;
 mod places;
 mod progress;
 mod session;
+#[cfg(any(feature = "subprocess", all(feature = "deno", feature = "network")))]
+mod settings;
 #[cfg(feature = "subprocess")]
 mod subprocess;
 pub mod worker;

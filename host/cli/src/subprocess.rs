@@ -1,11 +1,11 @@
 //! The settings of a subprocess session by the names that people have in their configuration.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use pcm_runtime_subprocess::{KernelConfig, SubprocessEngine};
 use serde::Deserialize;
 
+use crate::settings::{Settings, seconds};
 use crate::{Error, SessionBuilder};
 
 /// The settings of a subprocess session, as a configuration file has them.
@@ -90,27 +90,16 @@ impl SessionBuilder {
     pub fn subprocess_config(self, config: &SubprocessConfig) -> Result<Self, Error> {
         let kernels = config.kernels();
         kernels.check()?;
-        let mut builder = self.kernels(&SubprocessEngine::new(kernels));
-        builder = builder.run_timeout(seconds(config.default_timeout));
-        if !config.allow_runtime_deps {
-            builder = builder.without_runtime_deps();
-        }
-        if let Some(folder) = &config.tools_path {
-            builder = builder.tools(folder);
-        }
-        if let Some(deps) = &config.deps {
-            builder = builder.packages(deps);
-        }
-        if let Some(file) = &config.deps_file {
-            builder = builder.requirements(file);
-        }
-        Ok(builder)
+        let builder = self.kernels(&SubprocessEngine::new(kernels));
+        let settings = Settings {
+            default_timeout: config.default_timeout,
+            allow_runtime_deps: config.allow_runtime_deps,
+            tools_path: config.tools_path.as_deref(),
+            deps: config.deps.as_deref(),
+            deps_file: config.deps_file.as_deref(),
+        };
+        Ok(settings.add_to(builder))
     }
-}
-
-/// None for what is no time, too.
-fn seconds(seconds: Option<f64>) -> Option<Duration> {
-    seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
 }
 
 #[cfg(test)]
