@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Limits, Mount, PackageSource};
+use crate::{ExecutorError, Limits, Mount, PackageSource};
 
 /// The settings of a session that hold from its start to its end.
 ///
@@ -23,6 +23,25 @@ pub struct SandboxConfig {
     pub mounts: Vec<Mount>,
     /// Who fetches packages, for a wall that cannot. Without it such a wall installs none.
     pub packages: Option<Arc<dyn PackageSource>>,
+}
+
+impl SandboxConfig {
+    /// Refuses, for a backend that knows no state of its interpreter but the present one, what needs
+    /// more.
+    pub fn needs_no_states(&self, backend: &'static str) -> Result<(), ExecutorError> {
+        let missing = [
+            (self.limits.fuel.is_some() || self.fuel.is_some(), "count fuel"),
+            (self.deterministic, "run deterministically"),
+            (self.rollback, "roll back"),
+        ];
+        match missing.into_iter().find(|(wanted, _)| *wanted) {
+            Some((_, what)) => {
+                let reason = format!("it cannot {what}; --backend wasm can");
+                Err(ExecutorError::Startup { backend, reason })
+            }
+            None => Ok(()),
+        }
+    }
 }
 
 impl From<Limits> for SandboxConfig {

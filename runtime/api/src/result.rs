@@ -7,7 +7,7 @@ use serde::ser::SerializeStruct as _;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
-use crate::{FileChange, LimitName, Limits, ValueType};
+use crate::{ExecutorError, FileChange, LimitName, Limits, ValueType};
 
 /// A rich result: its forms by MIME type. Binary forms are base64.
 pub type MimeBundle = BTreeMap<String, Value>;
@@ -82,6 +82,15 @@ impl ExecutionResult {
         session: SessionState,
     ) -> Self {
         Self { error: Some(error), session, ..Self::new(backend) }
+    }
+
+    /// A run that a session refused, or that it could not begin.
+    pub fn refused(backend: impl Into<String>, error: &ExecutorError) -> Self {
+        let state = match error {
+            ExecutorError::Closed => SessionState::Lost,
+            _ => SessionState::Reset,
+        };
+        Self::failed(backend, ExecutionError::new(error.kind(), error.to_string()), state)
     }
 
     /// Whether the code ran to its end.

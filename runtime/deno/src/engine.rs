@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use deno_core::v8::{CompiledWasmModule, V8};
+use pcm_runtime_guest::LeftBehind;
 use tokio::sync::OnceCell;
 
 use crate::assets;
@@ -14,7 +15,6 @@ use crate::interpreter::{Interpreter, Module, Parts, Stdlib};
 use crate::made::{self, Made};
 use crate::platform;
 use crate::seat::Seat;
-use crate::watch::LeftBehind;
 
 /// The smallest bound that modules are compiled with: few bounds, few modules.
 const SMALLEST_BOUND: u64 = 256 << 20;

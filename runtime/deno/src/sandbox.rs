@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use pcm_runtime_api::{
-    Capability, DepsReport, ErrorKind, ExecutionError, ExecutionResult, Executor, ExecutorError,
-    HostPort, Limits, NoHost, Progress, RunRequest, SandboxConfig, SessionState,
+    Capability, DepsReport, ExecutionResult, Executor, ExecutorError, HostPort, Limits, NoHost,
+    Progress, RunRequest, SandboxConfig, SessionState,
 };
 use pcm_runtime_guest::{Control, Measured, Packages, Run};
 use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncGuard};
@@ -116,23 +116,6 @@ impl DenoSandbox {
         Ok(&session.live.insert(live).files)
     }
 
-    /// Refuses what the session was asked to be and cannot be.
-    fn check(&self) -> Result<(), ExecutorError> {
-        let SandboxConfig { limits, fuel, deterministic, rollback, .. } = &self.config;
-        let missing = [
-            (limits.fuel.is_some() || fuel.is_some(), "count fuel"),
-            (*deterministic, "run deterministically"),
-            (*rollback, "roll back"),
-        ];
-        match missing.into_iter().find(|(wanted, _)| *wanted) {
-            Some((_, what)) => {
-                let reason = format!("it cannot {what}; --backend wasm can");
-                Err(ExecutorError::Startup { backend: BACKEND, reason })
-            }
-            None => Ok(()),
-        }
-    }
-
     /// Runs under `limits`, on the session's interpreter, which is taken out of it: a run whose
     /// future is dropped loses it.
     async fn run_in(
@@ -197,7 +180,7 @@ impl Executor for DenoSandbox {
     }
 
     async fn start(&self, port: Arc<dyn HostPort>) -> Result<(), ExecutorError> {
-        self.check()?;
+        self.config.needs_no_states(BACKEND)?;
         let mut session = self.open().await?;
         session.port = port;
         if session.live.is_none() {
@@ -208,12 +191,12 @@ impl Executor for DenoSandbox {
 
     async fn run(&self, request: RunRequest) -> ExecutionResult {
         let ran = async {
-            self.check()?;
+            self.config.needs_no_states(BACKEND)?;
             let mut session = self.open().await?;
             let limits = request.limits_over(&self.config.limits);
             self.run_in(&mut session, limits, request).await
         };
-        ran.await.unwrap_or_else(|error| failed(&error))
+        ran.await.unwrap_or_else(|error| ExecutionResult::refused(BACKEND, &error))
     }
 
     fn interrupt(&self) {
@@ -280,10 +263,4 @@ impl fmt::Debug for DenoSandbox {
 
 fn startup(error: impl fmt::Display) -> ExecutorError {
     ExecutorError::Startup { backend: BACKEND, reason: error.to_string() }
-}
-
-fn failed(error: &ExecutorError) -> ExecutionResult {
-    let kind = error.kind();
-    let session = if kind == ErrorKind::Closed { SessionState::Lost } else { SessionState::Reset };
-    ExecutionResult::failed(BACKEND, ExecutionError::new(kind, error.to_string()), session)
 }

@@ -4,11 +4,11 @@ use std::cell::RefCell;
 use std::ffi::c_void;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use deno_core::v8::{IsolateHandle, UnsafeRawIsolatePtr};
-use pcm_runtime_guest::{Control, Ending, Step, Stop};
+use pcm_runtime_guest::{Clock, Control, Ending, LeftBehind, Step, Stop};
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
@@ -25,7 +25,7 @@ pub(crate) struct Watch {
     /// Whether it was ended: then it is never used again.
     ended: AtomicBool,
     /// The clock of the thread's processor time.
-    clock: libc::clockid_t,
+    clock: Clock,
     left_behind: Arc<LeftBehind>,
     is_left_behind: AtomicBool,
     /// Whether the isolate was asked to look at its limits and has not yet.
@@ -66,26 +66,13 @@ impl Drop for EndOnDrop {
     }
 }
 
-/// How many threads do what nobody can stop.
-#[derive(Debug, Default)]
-pub(crate) struct LeftBehind(AtomicUsize);
-
-impl LeftBehind {
-    /// As many as there may be before no further interpreters are made.
-    pub(crate) const MOST: usize = 8;
-
-    pub(crate) fn count(&self) -> usize {
-        self.0.load(Ordering::Acquire)
-    }
-}
-
 impl Watch {
     /// Watches the isolate of this thread.
     pub(crate) fn new(isolate: IsolateHandle, left_behind: Arc<LeftBehind>) -> io::Result<Self> {
         Ok(Self {
             isolate,
             ended: AtomicBool::new(false),
-            clock: own_clock()?,
+            clock: Clock::of_this_thread()?,
             left_behind,
             is_left_behind: AtomicBool::new(false),
             asked: AtomicBool::new(false),
@@ -112,7 +99,7 @@ impl Watch {
     /// The thread ends, after all.
     pub(crate) fn leave(&self) {
         if self.is_left_behind.load(Ordering::Acquire) {
-            self.left_behind.0.fetch_sub(1, Ordering::AcqRel);
+            self.left_behind.remove();
         }
     }
 
@@ -133,7 +120,7 @@ impl Watch {
             // To the thread it looks as if something else had stopped it.
             return ended.ok().map(|ended| ended.stopped_by(stop));
         }
-        self.left_behind.0.fetch_add(1, Ordering::AcqRel);
+        self.left_behind.add();
         self.is_left_behind.store(true, Ordering::Release);
         Some(Ended { ending: Ending::Stopped(stop), memory_bytes: 0 })
     }
@@ -142,21 +129,11 @@ impl Watch {
     /// limit. What looks at its limits by itself has ended before.
     pub(crate) async fn over(&self, limit: Option<Duration>) {
         const GRACE: Duration = Duration::from_millis(500);
-        let most = limit.zip(self.cpu()).map(|(limit, begun)| begun + limit + GRACE);
+        let most = limit.zip(self.clock.now()).map(|(limit, begun)| begun + limit + GRACE);
         let Some(most) = most else { return std::future::pending().await };
-        while self.cpu().is_some_and(|used| used < most) {
+        while self.clock.now().is_some_and(|used| used < most) {
             sleep(LOOK).await;
         }
-    }
-
-    /// The processor time of the thread; None when it has ended.
-    fn cpu(&self) -> Option<Duration> {
-        let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-        // SAFETY: the place is valid. The clock of a thread that has ended is an error.
-        let told = unsafe { libc::clock_gettime(self.clock, &raw mut time) };
-        let seconds = u64::try_from(time.tv_sec).ok()?;
-        let nanoseconds = u32::try_from(time.tv_nsec).ok()?;
-        (told == 0).then(|| Duration::new(seconds, nanoseconds))
     }
 
     /// Makes the isolate look at its limits again and again, from the moment on at which it matters.
@@ -202,15 +179,5 @@ impl Watched {
     fn condemn(&mut self, verdict: Verdict) {
         self.verdict.get_or_insert(verdict);
         self.watch.end();
-    }
-}
-
-/// The clock of this thread's processor time, for others to read.
-fn own_clock() -> io::Result<libc::clockid_t> {
-    let mut clock = 0;
-    // SAFETY: the thread is this one, and the place is valid.
-    match unsafe { libc::pthread_getcpuclockid(libc::pthread_self(), &raw mut clock) } {
-        0 => Ok(clock),
-        error => Err(io::Error::from_raw_os_error(error)),
     }
 }

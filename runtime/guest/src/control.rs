@@ -1,7 +1,6 @@
 //! When a run has to stop. First the guest is asked to: it gets an interrupt and may clean up. If it
 //! goes on for longer than the grace, it is stopped where it is.
 
-use std::fmt;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,7 +12,7 @@ use rustix::time::{ClockId, clock_gettime};
 use tokio::sync::watch;
 use tokio::time::{sleep, sleep_until};
 
-use crate::Stop;
+use crate::{Clock, Stop};
 
 /// The processor time in which an interrupted guest must end: a machine that is busy with other
 /// things must not cost anybody a session.
@@ -23,10 +22,8 @@ const GRACE: Duration = Duration::from_secs(1);
 /// Halfway through the grace the guest is interrupted once more.
 const INTERRUPTS: u8 = 2;
 
-/// Tells the processor time of the guest's thread, to whichever thread asks.
-type Clock = Box<dyn Fn() -> Duration + Send + Sync>;
-
 /// The limits in time of one run, and its processor time.
+#[derive(Debug)]
 pub struct Control {
     deadline: Option<Instant>,
     cpu_limit: Option<Duration>,
@@ -76,8 +73,8 @@ impl Control {
 
     /// The control of a run that begins now, and whose [`step`](Self::step)s another thread takes than
     /// the one that it runs on: `clock` tells the processor time of that one.
-    pub fn watched(limits: &Limits, clock: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
-        let control = Self { clock: Some(Box::new(clock)), ..Self::new(limits) };
+    pub fn watched(limits: &Limits, clock: Clock) -> Self {
+        let control = Self { clock: Some(clock), ..Self::new(limits) };
         control.poll_began.store(control.time(), Relaxed); // what the thread did before is not the run's
         control
     }
@@ -178,9 +175,9 @@ impl Control {
 
     /// The processor time of the guest's thread, in nanoseconds.
     fn time(&self) -> u64 {
-        match &self.clock {
+        match self.clock.map(Clock::now) {
             None => thread_time(),
-            Some(clock) => u64::try_from(clock().as_nanos()).unwrap_or(u64::MAX),
+            Some(time) => u64::try_from(time.unwrap_or_default().as_nanos()).unwrap_or(u64::MAX),
         }
     }
 
@@ -209,17 +206,6 @@ impl Control {
 
     fn lock(&self) -> MutexGuard<'_, Option<Told>> {
         self.told.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl fmt::Debug for Control {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Control")
-            .field("deadline", &self.deadline)
-            .field("cpu_limit", &self.cpu_limit)
-            .field("told", &self.told)
-            .finish_non_exhaustive()
     }
 }
 

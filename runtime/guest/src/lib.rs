@@ -12,9 +12,14 @@
 //! What must never live here: anything about one backend, and any decision about what the guest may
 //! do. The port decides.
 
+/// The modules of `pcm_guest` by the names of their files, for a Python that is brought them as they are.
+pub const MODULES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/modules.rs"));
+
 mod calls;
+mod clock;
 mod control;
 mod frames;
+mod left_behind;
 mod output;
 mod pace;
 mod packages;
@@ -22,8 +27,10 @@ mod run;
 mod stop;
 
 pub use calls::{Active, CallsError, Refused};
+pub use clock::Clock;
 pub use control::{Control, Step};
 pub use frames::{RunOptions, refusal};
+pub use left_behind::LeftBehind;
 pub use output::OutputRefused;
 pub use pace::Pace;
 pub use packages::{PACKAGES_FOLDER, Packages};

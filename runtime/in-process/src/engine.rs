@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 
+use pcm_runtime_guest::LeftBehind;
 use tokio::sync::{OnceCell, oneshot};
 
 use crate::error::InProcessError;
 use crate::python::Python;
 use crate::seat::{Place, Seat};
-use crate::watch::LeftBehind;
 
 /// Which Python is loaded.
 #[derive(Debug, Clone, Default)]

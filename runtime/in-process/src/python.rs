@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 
 use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
+use pcm_runtime_guest::{LeftBehind, MODULES};
 use tokio::sync::oneshot;
 
 use crate::error::InProcessError;
@@ -13,11 +14,16 @@ use crate::find::{self, Found};
 use crate::gil::{Attached, Gil, Thrown};
 use crate::port;
 use crate::symbols::{Object, Symbols};
-use crate::watch::{self, Command, LeftBehind};
+use crate::watch::{self, Command};
 
 const BOOT: &str = include_str!("../pcm_in_process/boot.py");
-/// Names and sources of the modules that are embedded.
-const SOURCES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/sources.rs"));
+/// Names and sources of the modules that sessions have besides the evaluator.
+const OWN: [(&str, &str); 4] = [
+    ("pcm_in_process/__init__.py", include_str!("../pcm_in_process/__init__.py")),
+    ("pcm_in_process/belonging.py", include_str!("../pcm_in_process/belonging.py")),
+    ("pcm_in_process/session.py", include_str!("../pcm_in_process/session.py")),
+    ("pcm_in_process/shared.py", include_str!("../pcm_in_process/shared.py")),
+];
 /// The stack of Python's main thread, which imports modules and little else.
 const STACK: usize = 16 << 20;
 
@@ -180,8 +186,8 @@ fn set_flag(library: &libloading::Library, name: &CStr) {
 fn boot(gil: &Gil) -> Result<(Object, Object), Thrown> {
     let globals = gil.dict()?;
     let sources = gil.dict()?;
-    for (name, source) in SOURCES {
-        let name = CString::new(*name).unwrap_or_default();
+    for (name, source) in MODULES.iter().copied().chain(OWN) {
+        let name = CString::new(name).unwrap_or_default();
         sources.set_item(&name, &gil.text(source)?)?;
     }
     globals.set_item(c"SOURCES", &sources)?;

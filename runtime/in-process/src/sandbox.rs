@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use pcm_runtime_api::{
-    Capability, DepsReport, ErrorKind, ExecutionError, ExecutionResult, Executor, ExecutorError,
-    HostPort, Limits, NoHost, Progress, RunRequest, SandboxConfig, SessionState,
+    Capability, DepsReport, ExecutionResult, Executor, ExecutorError, HostPort, Limits, NoHost,
+    Progress, RunRequest, SandboxConfig, SessionState,
 };
 use pcm_runtime_guest::{Control, Measured, Packages, Run};
 use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncGuard};
@@ -124,20 +124,11 @@ impl InProcessSandbox {
 
     /// Refuses what the session was asked to be and cannot be.
     fn check(&self) -> Result<(), ExecutorError> {
-        let SandboxConfig { limits, fuel, deterministic, rollback, mounts, .. } = &self.config;
-        let missing = [
-            (limits.fuel.is_some() || fuel.is_some(), "count fuel"),
-            (*deterministic, "run deterministically"),
-            (*rollback, "roll back"),
-            (!mounts.is_empty(), "mount folders, of which its code reaches all"),
-        ];
-        match missing.into_iter().find(|(wanted, _)| *wanted) {
-            Some((_, what)) => {
-                let reason = format!("it cannot {what}; --backend wasm can");
-                Err(ExecutorError::Startup { backend: BACKEND, reason })
-            }
-            None => Ok(()),
+        self.config.needs_no_states(BACKEND)?;
+        if self.config.mounts.is_empty() {
+            return Ok(());
         }
+        Err(startup("it cannot mount folders, of which its code reaches all; --backend wasm can"))
     }
 
     /// Runs under `limits`, on the session's thread, which is taken out of it: a run whose future is
@@ -158,8 +149,7 @@ impl InProcessSandbox {
         if self.is_closed() {
             return Err(ExecutorError::Closed); // while a thread was made
         }
-        let clock = seat.clock();
-        let control = Arc::new(Control::watched(&limits, move || clock.now()));
+        let control = Arc::new(Control::watched(&limits, seat.clock()));
         let run = Arc::new(Run::new(limits, Arc::clone(&session.port), request.events));
         *self.running() = Some(Arc::clone(&control));
         let changed = |packages: &SessionPackages| packages.changed.swap(false, Ordering::AcqRel);
@@ -238,7 +228,7 @@ impl Executor for InProcessSandbox {
             let limits = request.limits_over(&self.config.limits);
             self.run_in(&mut session, limits, request).await
         };
-        ran.await.unwrap_or_else(|error| failed(&error))
+        ran.await.unwrap_or_else(|error| ExecutionResult::refused(BACKEND, &error))
     }
 
     fn interrupt(&self) {
@@ -325,10 +315,4 @@ fn no_folder(error: std::io::Error) -> ExecutorError {
 /// The runtime ends.
 fn ended(path: &str) -> ExecutorError {
     ExecutorError::File { path: path.to_owned(), reason: "the host is ending".to_owned() }
-}
-
-fn failed(error: &ExecutorError) -> ExecutionResult {
-    let kind = error.kind();
-    let session = if kind == ErrorKind::Closed { SessionState::Lost } else { SessionState::Reset };
-    ExecutionResult::failed(BACKEND, ExecutionError::new(kind, error.to_string()), session)
 }

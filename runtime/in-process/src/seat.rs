@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use pcm_runtime_guest::{Active, Control, Ending, Pace, Run, RunOptions, Step, Stop};
+use pcm_runtime_guest::{Active, Clock, Control, Ending, Pace, Run, RunOptions, Step, Stop};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::yield_now;
@@ -81,10 +81,6 @@ struct Begun {
     watched: Arc<Watched>,
     clock: Clock,
 }
-
-/// The processor time of a thread, for others to read.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Clock(libc::clockid_t);
 
 /// Gives up a thread whose run nobody waits for any more.
 struct GiveUpOnDrop<'a>(&'a Seat);
@@ -217,7 +213,7 @@ fn live(
     given: &mpsc::Receiver<Task>,
 ) {
     let own_folder = move_into(&place.work);
-    let clock = match Clock::own() {
+    let clock = match Clock::of_this_thread() {
         Ok(clock) => clock,
         Err(error) => return drop(began.send(Err(InProcessError::Thread(error)))),
     };
@@ -390,27 +386,4 @@ fn move_into(folder: &std::path::Path) -> bool {
 #[cfg(not(target_os = "linux"))]
 fn move_into(_folder: &std::path::Path) -> bool {
     false
-}
-
-impl Clock {
-    /// That of this thread.
-    fn own() -> std::io::Result<Self> {
-        let mut clock = 0;
-        // SAFETY: the thread is this one, and the place is valid.
-        match unsafe { libc::pthread_getcpuclockid(libc::pthread_self(), &raw mut clock) } {
-            0 => Ok(Self(clock)),
-            error => Err(std::io::Error::from_raw_os_error(error)),
-        }
-    }
-
-    /// What it shows; nothing when its thread has ended.
-    pub(crate) fn now(self) -> Duration {
-        let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-        // SAFETY: the place is valid. The clock of a thread that has ended is an error.
-        let told = unsafe { libc::clock_gettime(self.0, &raw mut time) };
-        match (told, u64::try_from(time.tv_sec), u32::try_from(time.tv_nsec)) {
-            (0, Ok(seconds), Ok(nanoseconds)) => Duration::new(seconds, nanoseconds),
-            _ => Duration::ZERO,
-        }
-    }
 }

@@ -4,11 +4,9 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use pcm_runtime_guest::{Active, Run};
+use pcm_runtime_guest::{Active, LeftBehind, Run};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
-
-use crate::watch::LeftBehind;
 
 /// The host's side of a session's thread. Code of the session reaches it through the functions of
 /// `port.rs`, from this thread and from those that it started.

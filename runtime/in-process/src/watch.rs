@@ -5,7 +5,7 @@
 
 use std::ptr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -33,27 +33,6 @@ pub(crate) struct Watched {
     pub(crate) serving: Arc<Serving>,
     /// A reference that the thread gives back, under the lock, when it ends.
     interrupts: AtomicPtr<std::ffi::c_void>,
-}
-
-/// How many threads do what nobody can stop.
-#[derive(Debug, Default)]
-pub(crate) struct LeftBehind(AtomicUsize);
-
-impl LeftBehind {
-    /// As many as there may be before no further sessions start.
-    pub(crate) const MOST: usize = 8;
-
-    pub(crate) fn count(&self) -> usize {
-        self.0.load(Ordering::Acquire)
-    }
-
-    pub(crate) fn add(&self) {
-        self.0.fetch_add(1, Ordering::AcqRel);
-    }
-
-    pub(crate) fn remove(&self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
-    }
 }
 
 impl Watched {

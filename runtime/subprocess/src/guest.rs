@@ -5,17 +5,29 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use pcm_runtime_cache::private_folder;
+use pcm_runtime_guest::MODULES;
 
-/// `package/module.py`, and what is in it.
-const FILES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/packages.rs"));
+/// What a kernel has besides the evaluator.
+const KERNEL: [(&str, &str); 5] = [
+    ("pcm_kernel/__init__.py", include_str!("../pcm_kernel/__init__.py")),
+    ("pcm_kernel/boot.py", include_str!("../pcm_kernel/boot.py")),
+    ("pcm_kernel/kernel.py", include_str!("../pcm_kernel/kernel.py")),
+    ("pcm_kernel/loop.py", include_str!("../pcm_kernel/loop.py")),
+    ("pcm_kernel/port.py", include_str!("../pcm_kernel/port.py")),
+];
 /// What a kernel is started with.
 const BOOT: &str = "pcm_kernel/boot.py";
+
+/// `package/module.py`, and what is in it.
+fn files() -> impl Iterator<Item = (&'static str, &'static str)> {
+    MODULES.iter().copied().chain(KERNEL)
+}
 
 /// The script that a kernel is started with, beside all that it imports.
 pub(crate) fn boot(parent: &Path) -> io::Result<PathBuf> {
     private_folder(parent)?;
     let folder = parent.join(key());
-    if !FILES.iter().all(|(name, content)| is_file(&folder.join(name), content)) {
+    if !files().all(|(name, content)| is_file(&folder.join(name), content.as_bytes())) {
         make(parent, &folder)?;
     }
     Ok(folder.join(BOOT))
@@ -23,10 +35,10 @@ pub(crate) fn boot(parent: &Path) -> io::Result<PathBuf> {
 
 fn key() -> String {
     let mut hasher = blake3::Hasher::new();
-    for (name, content) in FILES {
+    for (name, content) in files() {
         hasher.update(name.as_bytes());
         hasher.update(&(content.len() as u64).to_le_bytes());
-        hasher.update(content);
+        hasher.update(content.as_bytes());
     }
     hasher.finalize().to_hex().chars().take(32).collect()
 }
@@ -38,7 +50,7 @@ fn is_file(path: &Path, content: &[u8]) -> bool {
 /// Aside, and then in place of what may be there.
 fn make(parent: &Path, folder: &Path) -> io::Result<()> {
     let aside = tempfile::Builder::new().prefix(".making-").tempdir_in(parent)?;
-    for (name, content) in FILES {
+    for (name, content) in files() {
         let path = aside.path().join(name);
         if let Some(package) = path.parent() {
             private_folder(package)?;

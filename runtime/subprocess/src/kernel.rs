@@ -11,22 +11,20 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use pcm_runtime_api::{OutputStream, RunRequest};
-use pcm_runtime_guest::{
-    Active, Control, Ending, Measured, Refused, Run, RunOptions, Step, Stop, refusal,
-};
+use pcm_runtime_guest::{Active, Clock, Control, Ending, Measured, Run, RunOptions, Step, Stop};
 use pcm_runtime_jail::JailMode;
 use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::process::{PidfdFlags, pidfd_open};
 use serde_json::json;
-use tempfile::TempDir;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::net::unix::pipe::Receiver;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::frames::{Bounds, Heard, Pipe, Said};
+use crate::going::{Going, Lost};
 use crate::jupyter::{Client, IOPUB, SHELL};
-use crate::process::{Launch, Process, cpu_of, walls};
+use crate::process::{Launch, Process, walls};
 use crate::venv::Venv;
 use crate::zmtp::{Kind, Socket};
 use crate::{KernelConfig, SubprocessError};
@@ -35,14 +33,12 @@ use crate::{KernelConfig, SubprocessError};
 const LOOK: Duration = Duration::from_millis(10);
 /// How long a kernel may take to begin a run: one that does not is damaged.
 const TO_BEGIN: Duration = Duration::from_secs(5);
-/// How long a kernel that has told the outcome of a run may take to be idle.
-const TO_BE_IDLE: Duration = Duration::from_secs(2);
 /// How often a question to a kernel that starts is repeated.
 const ASK_AGAIN: Duration = Duration::from_millis(100);
 /// What output past Python's streams is read in.
 const PIECE: usize = 2 << 10;
-/// How many pieces may be left of what earlier runs started.
-const STALE_PIECES: usize = 512;
+/// How many pieces there may be in a pipe: who goes on writing is not waited for.
+const PIECES: usize = 512;
 
 /// A kernel, wherever it is used.
 #[derive(Debug)]
@@ -50,8 +46,7 @@ pub(crate) struct Kernel {
     process: Process,
     client: Client,
     socket: StdStream,
-    /// Its connection file, its sockets, its working folder. Deleted after its process.
-    folder: Arc<TempDir>,
+    clock: Clock,
     runs: u32,
 }
 
@@ -110,7 +105,8 @@ impl Kernel {
             program: venv.python(),
             arguments,
             environment: environment(config, venv, folder.path()),
-            folder: inside(places::WORK),
+            folder,
+            work: places::WORK,
             socket: theirs.into(),
             walls,
         };
@@ -124,14 +120,14 @@ impl Kernel {
                 return Err(SubprocessError::Start("it does not talk as a kernel does".to_owned()));
             }
         }
-        let (socket, folder) = (pipe.into_std()?, Arc::new(folder));
-        process.folder = Some(Arc::clone(&folder));
-        Ok(Self { process, client, socket, folder, runs: 0 })
+        let (socket, clock) = (pipe.into_std()?, Clock::of_process(process.id())?);
+        Ok(Self { process, client, socket, clock, runs: 0 })
     }
 
     /// Connects it from this runtime.
     pub(crate) async fn connect(mut self) -> Result<Connected, SubprocessError> {
-        let place = |number: u8| self.folder.path().join(format!("socket-{number}"));
+        let folder = self.process.folder().ok_or(ErrorKind::NotFound).map_err(io::Error::from)?;
+        let place = |number: u8| folder.join(format!("socket-{number}"));
         let shell = Socket::connect(&place(SHELL), Kind::Dealer).await?;
         let iopub = Socket::connect(&place(IOPUB), Kind::Subscriber).await?;
         let pipe = Pipe::new(self.socket.try_clone()?)?;
@@ -147,11 +143,6 @@ impl Kernel {
     /// It, unless its process has ended.
     pub(crate) fn living(mut self) -> Option<Self> {
         self.process.fate().is_none().then_some(self)
-    }
-
-    /// Where its files are.
-    pub(crate) fn folder(&self) -> Arc<TempDir> {
-        Arc::clone(&self.folder)
     }
 }
 
@@ -205,24 +196,6 @@ async fn last_words(process: &mut Process) -> String {
     if last.is_empty() { fate } else { format!("{fate}: {last}") }
 }
 
-/// What goes on in a run.
-struct Going<'a> {
-    number: u32,
-    run: &'a Arc<Run>,
-    control: &'a Arc<Control>,
-    active: Active,
-    /// The numbers that the guest has given to the calls that were submitted, in their order.
-    calls: Vec<u32>,
-    request: String,
-    has_begun: bool,
-    outcome: Option<Vec<u8>>,
-    /// When it has to be idle, once the outcome is told.
-    idle_by: Option<Instant>,
-    replied: bool,
-    is_idle: bool,
-    cpu_before: Duration,
-}
-
 impl Connected {
     /// Waits until the kernel has answered a question on the one socket and said on the other that it is
     /// idle: who subscribes hears nothing of what was said before.
@@ -254,9 +227,8 @@ impl Connected {
     }
 
     /// Tells the processor time that it has used.
-    pub(crate) fn clock(&self) -> impl Fn() -> Duration + Send + Sync + 'static {
-        let process = self.kernel.process.id();
-        move || cpu_of(process)
+    pub(crate) fn clock(&self) -> Clock {
+        self.kernel.clock
     }
 
     /// Bounds what code may use.
@@ -264,9 +236,9 @@ impl Connected {
         Ok(self.kernel.process.bound(memory, file)?)
     }
 
-    /// The kernel.
-    pub(crate) fn kernel(&self) -> &Kernel {
-        &self.kernel
+    /// Where its files are.
+    pub(crate) fn folder(&self) -> Option<PathBuf> {
+        self.kernel.process.folder().map(Path::to_owned)
     }
 
     /// Runs code. False with it: the kernel is of no further use.
@@ -276,24 +248,14 @@ impl Connected {
         control: &Arc<Control>,
         request: RunRequest,
     ) -> (Ended, bool) {
-        self.drop_stale_output();
+        self.drain(|_, _| {}); // what earlier runs have left running goes nowhere
         let number = self.kernel.runs + 1;
         self.kernel.runs = number;
         let (id, message) = self.request(run, request, number);
-        let mut going = Going {
-            number,
-            run,
-            control,
-            active: Active::new(Arc::clone(run), Arc::clone(control), false),
-            calls: Vec::new(),
-            request: id,
-            has_begun: false,
-            outcome: None,
-            idle_by: None,
-            replied: false,
-            is_idle: false,
-            cpu_before: cpu_of(self.kernel.process.id()),
-        };
+        let active = Active::new(Arc::clone(run), Arc::clone(control), false);
+        let mut going = Going::new(number, id, active);
+        let clock = self.kernel.clock;
+        let before = clock.now().unwrap_or_default();
         let ending = tokio::select! {
             biased;
             stop = control.killed() => Err(Lost::Stopped(stop)),
@@ -308,8 +270,10 @@ impl Connected {
                 }
             }
         }
-        self.drain(run);
-        let cpu = cpu_of(self.kernel.process.id()).saturating_sub(going.cpu_before);
+        self.drain(|stream, piece| {
+            let _ = run.write(stream, piece); // what is too much is counted
+        });
+        let cpu = clock.now().unwrap_or_default().saturating_sub(before);
         let measured = Measured { cpu, memory_bytes: self.kernel.process.peak(), fuel: None };
         let goes_on = ending.is_ok();
         let ending = match (ending, going.outcome) {
@@ -354,15 +318,17 @@ impl Connected {
     }
 
     /// Serves the run until the kernel is idle again.
-    async fn serve(&mut self, going: &mut Going<'_>, message: &[Vec<u8>]) -> Result<(), Lost> {
+    async fn serve(&mut self, going: &mut Going, message: &[Vec<u8>]) -> Result<(), Lost> {
         self.kernel.process.lend(false);
         send(&mut self.shell, message).await.map_err(|_| Lost::Ended)?;
-        let bounds = bounds(going.run);
+        let run = Arc::clone(&going.active.run);
+        let control = Arc::clone(&going.active.control);
+        let bounds = bounds(&run);
         let Self { kernel, pipe, shell, iopub, output: [out, err], end } = self;
         let begins_by = Instant::now() + TO_BEGIN;
-        let mut watch = std::pin::pin!(watch(going.control, &kernel.process));
+        let mut watch = std::pin::pin!(watch(&control, &kernel.process));
         loop {
-            if going.replied && going.is_idle {
+            if going.is_over() {
                 // What it told before it replied is there.
                 while going.outcome.is_none() {
                     let Ok(Heard::Said(said)) = pipe.hear_now(&bounds) else {
@@ -387,100 +353,33 @@ impl Connected {
                     Err(_) => return Err(Lost::Broken),
                 },
                 reply = going.active.next_reply(None), if pipe.has_room() => {
-                    let (number, reply) = reply.map_err(|_| Lost::Broken)?.ok_or(Lost::Broken)?;
-                    let place = usize::try_from(number - 1).ok();
-                    let call = place.and_then(|place| going.calls.get(place)).ok_or(Lost::Broken)?;
-                    pipe.answer(*call, &reply).map_err(|_| Lost::Ended)?;
+                    going.answer(reply.map_err(|_| Lost::Broken)?, pipe)?;
                 }
                 message = shell.receive() => {
-                    let message = message.map_err(|_| Lost::Broken)?;
-                    let heard = kernel.client.read(&message);
-                    going.replied |= heard.is_some_and(|heard| {
-                        heard.request == going.request && heard.kind == "execute_reply"
-                    });
+                    going.hear(kernel.client.read(&message.map_err(|_| Lost::Broken)?));
                 }
                 message = iopub.receive() => {
-                    let message = message.map_err(|_| Lost::Broken)?;
-                    let heard = kernel.client.read(&message);
-                    going.is_idle |=
-                        heard.is_some_and(|heard| heard.request == going.request && heard.is_idle);
+                    going.hear(kernel.client.read(&message.map_err(|_| Lost::Broken)?));
                 }
-                taken = take(out, OutputStream::Stdout, going.run) => taken?,
-                taken = take(err, OutputStream::Stderr, going.run) => taken?,
-                _ = end.readable() => {
-                    return Err(Lost::Ended);
-                }
+                taken = take(out, OutputStream::Stdout, &run) => taken?,
+                taken = take(err, OutputStream::Stderr, &run) => taken?,
+                _ = end.readable() => return Err(Lost::Ended),
                 () = until(by) => return Err(Lost::Broken),
             }
         }
     }
 
-    /// Takes what is there of output past Python's streams, now that the run is over.
-    fn drain(&self, run: &Run) {
+    /// Gives what is there of output past Python's streams to `hear`.
+    fn drain(&self, mut hear: impl FnMut(OutputStream, &[u8])) {
         for (pipe, stream) in self.output.iter().zip([OutputStream::Stdout, OutputStream::Stderr]) {
-            for _ in 0..STALE_PIECES {
-                let Some(piece) = piece(pipe) else { break };
-                let _ = run.write(stream, &piece); // what is too much is counted
-            }
-        }
-    }
-
-    /// What earlier runs have left running goes nowhere.
-    fn drop_stale_output(&self) {
-        for pipe in &self.output {
-            for _ in 0..STALE_PIECES {
-                if piece(pipe).is_none() {
-                    break;
+            for _ in 0..PIECES {
+                let mut piece = [0; PIECE];
+                match pipe.try_read(&mut piece) {
+                    Ok(count @ 1..) => hear(stream, piece.get(..count).unwrap_or_default()),
+                    _ => break,
                 }
             }
         }
-    }
-}
-
-/// Why a kernel is of no further use.
-#[derive(Debug)]
-enum Lost {
-    Stopped(Stop),
-    Ended,
-    Broken,
-}
-
-impl Going<'_> {
-    fn take(&mut self, said: Said, pipe: &mut Pipe) -> Result<(), Lost> {
-        let of_this = |run: u32| run == self.number && self.outcome.is_none();
-        match said {
-            Said::Hello => return Err(Lost::Broken),
-            Said::Begun => self.has_begun = true,
-            Said::Output { run, channel, data } => {
-                let refused = run == self.number && self.run.emit(channel, &data).is_err();
-                if refused && self.run.is_flooding() {
-                    return Err(Lost::Stopped(Stop::Output));
-                }
-            }
-            Said::Call { run, number, request } if of_this(run) => {
-                self.submit(Ok(request), number)?;
-            }
-            Said::TooLong { run, number, length } if of_this(run) => {
-                self.submit(Err(Refused::TooLong(length)), number)?;
-            }
-            Said::Call { number, .. } | Said::TooLong { number, .. } => {
-                let reply = refusal("RunOver", "the run that made this call is over");
-                pipe.answer(number, &reply).map_err(|_| Lost::Ended)?;
-            }
-            Said::Outcome { run, outcome } => {
-                if run == self.number && self.outcome.is_none() {
-                    self.outcome = Some(outcome);
-                    self.idle_by = Some(Instant::now() + TO_BE_IDLE);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn submit(&mut self, request: Result<Vec<u8>, Refused>, number: u32) -> Result<(), Lost> {
-        self.active.submit(request).map_err(|_| Lost::Broken)?;
-        self.calls.push(number);
-        Ok(())
     }
 }
 
@@ -539,12 +438,4 @@ async fn take(pipe: &Receiver, stream: OutputStream, run: &Run) -> Result<(), Lo
             Ok(_) | Err(_) => return std::future::pending().await,
         }
     }
-}
-
-/// What is there, if anything is.
-fn piece(pipe: &Receiver) -> Option<Vec<u8>> {
-    let mut piece = vec![0; PIECE];
-    let count = pipe.try_read(&mut piece).ok().filter(|count| *count > 0)?;
-    piece.truncate(count);
-    Some(piece)
 }

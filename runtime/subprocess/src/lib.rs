@@ -20,6 +20,7 @@ mod config;
 mod engine;
 mod error;
 mod frames;
+mod going;
 mod guest;
 mod jupyter;
 mod kernel;

@@ -8,7 +8,7 @@ use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -39,7 +39,10 @@ pub(crate) struct Launch {
     pub(crate) program: PathBuf,
     pub(crate) arguments: Vec<PathBuf>,
     pub(crate) environment: Vec<(String, String)>,
-    pub(crate) folder: PathBuf,
+    /// All that is the kernel's; deleted when it is gone.
+    pub(crate) folder: TempDir,
+    /// The name, in there, of the one that it works in.
+    pub(crate) work: &'static str,
     /// Becomes its standard input.
     pub(crate) socket: OwnedFd,
     pub(crate) walls: PreparedWalls,
@@ -48,37 +51,36 @@ pub(crate) struct Launch {
 /// A process, and all that it starts. They end with this.
 #[derive(Debug)]
 pub(crate) struct Process {
-    /// None when it has ended.
-    child: Option<Child>,
+    /// None when it is buried.
+    held: Option<Held>,
+    /// How it ended, once somebody took note of that.
     fate: Option<String>,
     pid: Pid,
-    group: Option<Cgroup>,
     /// Bytes of memory that code may use, with what the kernel has already.
     memory: Option<u64>,
-    /// Its folder, which is deleted when it is gone.
-    pub(crate) folder: Option<Arc<TempDir>>,
     /// What was written past Python's own streams.
     pub(crate) output: Option<[PipeReader; 2]>,
 }
 
-enum Wanted {
-    Started { launch: Launch, reply: oneshot::Sender<io::Result<Process>> },
-    Buried(Dying),
-}
-
-/// A process that was killed.
-struct Dying {
+/// What is given back when a process is gone.
+#[derive(Debug)]
+struct Held {
     child: Child,
     group: Option<Cgroup>,
-    /// Deleted when it is gone.
-    _folder: Option<Arc<TempDir>>,
+    folder: TempDir,
 }
 
-impl Dying {
+impl Held {
+    /// Whether it is gone, once it was killed.
     fn is_gone(&mut self) -> bool {
         self.group.iter().for_each(Cgroup::kill); // one of them may just have forked
         !matches!(self.child.try_wait(), Ok(None))
     }
+}
+
+enum Wanted {
+    Started { launch: Launch, reply: oneshot::Sender<io::Result<Process>> },
+    Buried(Held),
 }
 
 /// The thread that starts kernels. They are told to end when it does, which is with this program.
@@ -88,7 +90,7 @@ fn starter() -> io::Result<Sender<Wanted>> {
         let (sender, wanted) = channel();
         let thread = thread::Builder::new().name("pcm-kernels".to_owned());
         thread.spawn(move || {
-            let mut dying: Vec<Dying> = Vec::new();
+            let mut dying: Vec<Held> = Vec::new();
             loop {
                 let next = if dying.is_empty() {
                     wanted.recv().map_err(|_| RecvTimeoutError::Disconnected)
@@ -117,7 +119,7 @@ fn start(launch: Launch) -> io::Result<Process> {
         .args(launch.arguments)
         .env_clear()
         .envs(launch.environment)
-        .current_dir(launch.folder)
+        .current_dir(launch.folder.path().join(launch.work))
         .process_group(0)
         .stdin(Stdio::from(launch.socket))
         .stdout(Stdio::from(out_end))
@@ -127,16 +129,10 @@ fn start(launch: Launch) -> io::Result<Process> {
     let pid = Pid::from_child(&child);
     let group = Cgroup::make(&CgroupLimits { memory: None, tasks: Some(TASKS) });
     let group = group.and_then(|group| group.add(child.id()).map(|()| group)).ok();
-    let process = Process {
-        child: Some(child),
-        fate: None,
-        pid,
-        group,
-        memory: None,
-        folder: None,
-        output: Some([out, err]),
-    };
-    if process.group.is_none() {
+    let bounded = group.is_some();
+    let held = Some(Held { child, group, folder: launch.folder });
+    let process = Process { held, fate: None, pid, memory: None, output: Some([out, err]) };
+    if !bounded {
         process.limit(Resource::Nproc, tasks_of_user() + MORE_TASKS)?;
     }
     Ok(process)
@@ -154,6 +150,15 @@ impl Process {
         self.pid
     }
 
+    /// All that is the kernel's.
+    pub(crate) fn folder(&self) -> Option<&Path> {
+        self.held.as_ref().map(|held| held.folder.path())
+    }
+
+    fn group(&self) -> Option<&Cgroup> {
+        self.held.as_ref()?.group.as_ref()
+    }
+
     /// Sends the signal of somebody who wants the run to stop.
     pub(crate) fn interrupt(&self) {
         let _ = kill_process(self.pid, Signal::INT); // it may have ended
@@ -165,7 +170,7 @@ impl Process {
         self.memory = Some(held.saturating_add(memory));
         self.lend(false);
         self.limit(Resource::Fsize, file)?;
-        match &self.group {
+        match self.group() {
             Some(group) => group.bound_memory(memory.saturating_add(KERNEL_BYTES)),
             None => Ok(()),
         }
@@ -196,7 +201,7 @@ impl Process {
     pub(crate) fn fate(&mut self) -> Option<String> {
         if self.fate.is_none() && self.has_ended() {
             self.end_group();
-            let status = self.child.take()?.try_wait().ok().flatten();
+            let status = self.held.as_mut()?.child.try_wait().ok().flatten();
             self.fate = Some(status.map_or_else(|| "it ended".to_owned(), fate));
         }
         self.fate.clone()
@@ -212,7 +217,7 @@ impl Process {
     fn end_group(&self) {
         let _ = kill_process_group(self.pid, Signal::KILL); // they may have ended
         let _ = kill_process(self.pid, Signal::KILL);
-        self.group.iter().for_each(Cgroup::kill);
+        self.group().iter().for_each(|group| group.kill());
     }
 }
 
@@ -229,32 +234,12 @@ fn fate(status: ExitStatus) -> String {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        if self.child.is_some() {
+        if self.fate.is_none() {
             self.end_group();
         }
-        let group = self.group.take();
-        if let (Some(child), Ok(starter)) = (self.child.take(), starter()) {
-            let dying = Dying { child, group, _folder: self.folder.take() };
-            let _ = starter.send(Wanted::Buried(dying)); // the thread lives with the program
+        if let (Some(held), Ok(starter)) = (self.held.take(), starter()) {
+            let _ = starter.send(Wanted::Buried(held)); // the thread lives with the program
         }
-    }
-}
-
-/// The processor time that a process has used; none where it is gone.
-pub(crate) fn cpu_of(process: Pid) -> Duration {
-    let mut clock = 0;
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: both places are valid. The clock of a process that is gone is an error.
-    let told = unsafe {
-        match libc::clock_getcpuclockid(process.as_raw_nonzero().get(), &raw mut clock) {
-            0 => libc::clock_gettime(clock, &raw mut time),
-            error => error,
-        }
-    };
-    let parts = (u64::try_from(time.tv_sec), u32::try_from(time.tv_nsec));
-    match (told, parts) {
-        (0, (Ok(seconds), Ok(nanoseconds))) => Duration::new(seconds, nanoseconds),
-        _ => Duration::ZERO,
     }
 }
 

@@ -11,8 +11,8 @@ use async_trait::async_trait;
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, OpenOptions};
 use pcm_runtime_api::{
-    Capability, DepsReport, ErrorKind, ExecutionError, ExecutionResult, Executor, ExecutorError,
-    HostPort, Limits, NoHost, Progress, RunRequest, SandboxConfig, SessionState,
+    Capability, DepsReport, ExecutionResult, Executor, ExecutorError, HostPort, Limits, NoHost,
+    Progress, RunRequest, SandboxConfig, SessionState,
 };
 use pcm_runtime_guest::{Control, Packages, Run};
 use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncGuard};
@@ -96,7 +96,7 @@ impl SubprocessSandbox {
         let Limits { memory_bytes, vfs_bytes, .. } = self.config.limits;
         let mut kernel = self.engine.kernel().await.map_err(startup)?;
         kernel.bound(memory_bytes, vfs_bytes).map_err(startup)?;
-        *self.folder() = Some(kernel.kernel().folder().path().to_owned());
+        *self.folder() = kernel.folder();
         self.show_packages();
         Ok(kernel)
     }
@@ -127,17 +127,11 @@ impl SubprocessSandbox {
 
     /// Refuses what the session was asked to be and cannot be.
     fn check(&self) -> Result<(), ExecutorError> {
-        let SandboxConfig { limits, fuel, deterministic, rollback, mounts, .. } = &self.config;
-        let missing = [
-            (limits.fuel.is_some() || fuel.is_some(), "count fuel"),
-            (*deterministic, "run deterministically"),
-            (*rollback, "roll back"),
-            (!mounts.is_empty(), "mount folders: it sees those of the host"),
-        ];
-        match missing.into_iter().find(|(wanted, _)| *wanted) {
-            Some((_, what)) => Err(startup(format!("it cannot {what}; --backend wasm can"))),
-            None => Ok(()),
+        self.config.needs_no_states(BACKEND)?;
+        if self.config.mounts.is_empty() {
+            return Ok(());
         }
+        Err(startup("it cannot mount folders: it sees those of the host; --backend wasm can"))
     }
 
     /// Runs on the session's kernel, which is taken out of it: a run whose future is dropped loses it.
@@ -203,7 +197,7 @@ impl Executor for SubprocessSandbox {
             let mut session = self.open().await?;
             self.run_in(&mut session, request).await
         };
-        ran.await.unwrap_or_else(|error| failed(&error))
+        ran.await.unwrap_or_else(|error| ExecutionResult::refused(BACKEND, &error))
     }
 
     fn interrupt(&self) {
@@ -310,10 +304,4 @@ fn file(path: &Path, reason: &str) -> ExecutorError {
 
 fn startup(error: impl fmt::Display) -> ExecutorError {
     ExecutorError::Startup { backend: BACKEND, reason: error.to_string() }
-}
-
-fn failed(error: &ExecutorError) -> ExecutionResult {
-    let kind = error.kind();
-    let session = if kind == ErrorKind::Closed { SessionState::Lost } else { SessionState::Reset };
-    ExecutionResult::failed(BACKEND, ExecutionError::new(kind, error.to_string()), session)
 }

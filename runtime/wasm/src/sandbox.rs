@@ -7,9 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use pcm_python_wasm::Metering;
 use pcm_runtime_api::{
-    Capability, CheckpointId, DepsReport, ErrorKind, ExecutionError, ExecutionResult, Executor,
-    ExecutorError, FailedDep, HostPort, Limits, NoHost, Progress, RunRequest, SandboxConfig,
-    SessionState,
+    Capability, CheckpointId, DepsReport, ErrorKind, ExecutionResult, Executor, ExecutorError,
+    FailedDep, HostPort, Limits, NoHost, Progress, RunRequest, SandboxConfig, SessionState,
 };
 use pcm_runtime_guest::{Control, Ending, Measured, Packages, Run, Stop};
 use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncGuard};
@@ -291,7 +290,7 @@ impl Executor for WasmSandbox {
             let limits = request.limits_over(&self.config.limits);
             self.run_in(&mut session, limits, &request).await
         };
-        ran.await.unwrap_or_else(|error| failed(&error))
+        ran.await.unwrap_or_else(|error| ExecutionResult::refused(BACKEND, &error))
     }
 
     fn interrupt(&self) {
@@ -415,15 +414,6 @@ impl fmt::Debug for WasmSandbox {
 
 fn startup(reason: impl fmt::Display) -> ExecutorError {
     ExecutorError::Startup { backend: BACKEND, reason: format!("{reason:#}") }
-}
-
-fn failed(error: &ExecutorError) -> ExecutionResult {
-    let state = match error {
-        ExecutorError::Closed => SessionState::Lost,
-        _ => SessionState::Reset,
-    };
-    let error = ExecutionError::new(error.kind(), error.to_string());
-    ExecutionResult::failed(BACKEND, error, state)
 }
 
 /// Fuel of the session is not raised where that of a run is.

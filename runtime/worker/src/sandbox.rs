@@ -337,15 +337,6 @@ impl WorkerSandbox {
         Ok(ExecutionResult::failed(self.kind.backend, error, SessionState::Reset))
     }
 
-    fn failed(&self, error: &ExecutorError) -> ExecutionResult {
-        let state = match error {
-            ExecutorError::Closed => SessionState::Lost,
-            _ => SessionState::Reset,
-        };
-        let error = ExecutionError::new(error.kind(), error.to_string());
-        ExecutionResult::failed(self.kind.backend, error, state)
-    }
-
     fn resign(&self) -> Result<Resign, ExecutorError> {
         let none = || ExecutorError::unsupported(self.kind.backend, Capability::Snapshot);
         self.kind.resign.ok_or_else(none)
@@ -440,7 +431,7 @@ impl Executor for WorkerSandbox {
             let mut session = self.open().await?;
             self.run_in(&mut session, request).await
         };
-        ran.await.unwrap_or_else(|error| self.failed(&error))
+        ran.await.unwrap_or_else(|error| ExecutionResult::refused(self.kind.backend, &error))
     }
 
     fn interrupt(&self) {
