@@ -55,7 +55,9 @@ impl Decision {
 pub(crate) enum Decided {
     Here,
     /// The server where the call waits will find it.
-    Told { node: String },
+    Told {
+        node: String,
+    },
 }
 
 /// A call that waits, as the records have it.
@@ -113,7 +115,9 @@ pub(crate) async fn decide(
                 Err(MiddlewareError::NoSuchApproval { .. }) => Err(gone()),
                 Err(error) => {
                     tracing::error!(%error, "an approval cannot be recorded");
-                    Err(Refusal::unavailable("the decision cannot be recorded; the call still waits"))
+                    Err(Refusal::unavailable(
+                        "the decision cannot be recorded; the call still waits",
+                    ))
                 }
             };
         }

@@ -46,7 +46,9 @@ impl Held {
     /// Takes memory before it is used.
     fn take(&mut self, bytes: u64) -> Result<(), Refusal> {
         if bytes > self.memory.bytes {
-            return Err(Refusal::too_large("the body needs more memory than the server has for bodies"));
+            return Err(Refusal::too_large(
+                "the body needs more memory than the server has for bodies",
+            ));
         }
         let full = || Refusal::unavailable("the server has no memory for this request now");
         let units = u32::try_from(bytes.div_ceil(UNIT)).map_err(|_| full())?;
@@ -109,7 +111,13 @@ pub(crate) fn parse<T: DeserializeOwned>(
     held: &mut Held,
 ) -> Result<T, Refusal> {
     if !is_json(headers) {
-        return Err(Refusal::unprocessable("the body has to be JSON: Content-Type application/json"));
+        return Err(Refusal::unprocessable(
+            "the body has to be JSON: Content-Type application/json",
+        ));
+    }
+    // Lists would be taken for objects whose fields they have in order.
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        return Err(Refusal::unprocessable("the body has to be a JSON object"));
     }
     held.take(json_cost(bytes))?;
     serde_json::from_slice(bytes).map_err(|error| {
@@ -137,15 +145,15 @@ mod tests {
     #[test]
     fn values_are_paid_for_before_they_are_made() {
         let memory = Memory::new(100 * UNIT);
-        let bomb = format!("[{}[]]", "[],".repeat(10_000));
+        let bomb = format!("{{\"a\":[{}[]]}}", "[],".repeat(10_000));
         let refused = parse::<Value>(&HeaderMap::new(), bomb.as_bytes(), &mut memory.hold());
         assert_eq!(refused.unwrap_err().status(), StatusCode::PAYLOAD_TOO_LARGE);
         let mut held = memory.hold();
         held.take(90 * UNIT).unwrap();
-        let long = format!("\"{}\"", "x".repeat(20_000));
+        let long = format!("{{\"a\":\"{}\"}}", "x".repeat(20_000));
         let refused = parse::<Value>(&HeaderMap::new(), long.as_bytes(), &mut memory.hold());
         assert_eq!(refused.unwrap_err().status(), StatusCode::SERVICE_UNAVAILABLE);
-        assert!(parse::<Value>(&HeaderMap::new(), b"[1, 2]", &mut held).is_ok());
+        assert!(parse::<Value>(&HeaderMap::new(), b" {\"a\": [1, 2]}", &mut held).is_ok());
         drop(held);
         assert_eq!(memory.units.available_permits(), 100);
     }
@@ -154,8 +162,8 @@ mod tests {
     fn what_is_no_json_or_too_deep_is_refused() {
         let memory = Memory::new(1 << 30);
         let mut headers = HeaderMap::new();
-        let deep = "[".repeat(100_000) + &"]".repeat(100_000);
-        for text in [&*deep, "", "{", "\u{feff}{}", "{\"a\":NaN}", "1 2"] {
+        let deep = "{\"a\":".repeat(100_000) + &"}".repeat(100_000);
+        for text in [&*deep, "", "{", "[]", "\u{feff}{}", "{\"a\":NaN}", "1", "{} {}"] {
             let read = parse::<Value>(&headers, text.as_bytes(), &mut memory.hold());
             assert_eq!(read.unwrap_err().status(), StatusCode::UNPROCESSABLE_ENTITY);
         }

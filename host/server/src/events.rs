@@ -35,7 +35,8 @@ pub(crate) fn are_wanted(call: &Call) -> bool {
 /// Begins a run, and answers with its events. When nobody reads them any more, it is cancelled.
 pub(crate) fn stream(run: Run) -> Answer {
     let (sender, receiver) = mpsc::unbounded_channel();
-    let queue = Arc::new(Queue { queued: AtomicUsize::new(0), left_out: AtomicU64::new(0), sender });
+    let queue =
+        Arc::new(Queue { queued: AtomicUsize::new(0), left_out: AtomicU64::new(0), sender });
     queue.send_always(event("session", &json!({"session_id": run.session_id()})));
     let task = tokio::spawn({
         let queue = Arc::clone(&queue);

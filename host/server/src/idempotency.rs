@@ -67,26 +67,36 @@ pub(crate) async fn answer(call: Call, handler: Handler) -> Result<Answer, Refus
         &call.body,
     ]);
     let state = Arc::clone(&call.state);
+    // Whoever asks may be gone before it is done, or before it has begun.
+    let done = state.background.spawn(done_once(call, handler, record, print));
+    done.await.unwrap_or_else(|error| {
+        tracing::error!(%error, "a request with a key was not done");
+        Err(Refusal::unavailable("the request was not done"))
+    })
+}
+
+async fn done_once(
+    call: Call,
+    handler: Handler,
+    record: RecordKey,
+    print: String,
+) -> Result<Answer, Refusal> {
+    let state = Arc::clone(&call.state);
     let holds = state.limits.max_timeout.saturating_mul(2).saturating_add(MARGIN);
     let claim = Kept { print: print.clone(), answer: None };
     if !state.records.claim(&record, json(&claim), holds).await? {
         return replay(&state, &record, &print).await;
     }
-    // Whoever asked may be gone before it is done.
-    let done = Arc::clone(&state).background.spawn(async move {
-        let answer = handler(call).await.unwrap_or_else(Refusal::into_answer);
-        keep(&state, &record, print, answer).await
-    });
-    done.await.map_err(|error| {
-        tracing::error!(%error, "a request with a key was not done");
-        Refusal::unavailable("the request was not done")
-    })
+    let answer = handler(call).await.unwrap_or_else(Refusal::into_answer);
+    Ok(keep(&state, &record, print, answer).await)
 }
 
 async fn replay(state: &State, record: &RecordKey, print: &str) -> Result<Answer, Refusal> {
     let kept = state.records.get(record).await?;
     let Some(kept) = kept.and_then(|kept| serde_json::from_slice::<Kept>(&kept).ok()) else {
-        return Err(Refusal::conflict("the request with this Idempotency-Key was not done; repeat it"));
+        return Err(Refusal::conflict(
+            "the request with this Idempotency-Key was not done; repeat it",
+        ));
     };
     if kept.print != print {
         return Err(Refusal::unprocessable("another request had this Idempotency-Key"));

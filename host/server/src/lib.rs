@@ -7,7 +7,7 @@
 //!
 //! A request comes in through `connection` (bounds on a slow client), passes `request` (whose it is, what
 //! it may, how much, how long) and reaches its endpoint in `endpoints`, one table from which the router
-//! and the OpenAPI document (`openapi`) are both made. Sessions are in `live`. What outlives the process
+//! and the document that describes it (`openapi`) are both made. Sessions are in `live`. What outlives the process
 //! is in `pcm_storage::Records`: whose session lives on which server (`nodes`), answers of requests that
 //! may be repeated (`idempotency`), calls that wait for an approval (`approvals`).
 //!

@@ -91,7 +91,10 @@ impl Drop for InUse {
 pub(crate) enum Found {
     Here(InUse),
     /// On another server, which is there.
-    Elsewhere { node: String, workspace: Option<WorkspaceId> },
+    Elsewhere {
+        node: String,
+        workspace: Option<WorkspaceId>,
+    },
 }
 
 /// What the records know of a session.
@@ -123,7 +126,7 @@ impl Live {
         workspace: Option<WorkspaceId>,
     ) -> Result<InUse, Refusal> {
         let mut place = Place::take(self, principal)?;
-        let id = ids::uuid4().map_err(internal)?;
+        let id = ids::uuid4().map_err(|error| internal(&error))?;
         let session = sessions.start(workspace.as_ref()).await?;
         let mut unless_kept = CloseUnlessKept(Some(session.clone()));
         let now = Instant::now();
@@ -307,17 +310,17 @@ struct Place<'a> {
 impl<'a> Place<'a> {
     fn take(live: &'a Live, principal: &Principal) -> Result<Self, Refusal> {
         let mut state = live.state();
-        if state.taken >= live.most {
-            let said = format!("the server has {} sessions, which is the most; try later", live.most);
-            return Err(Refusal::unavailable(said));
-        }
         let most = principal.gate.bounds().sessions;
-        let own = state.taken_by.entry(principal.name.clone()).or_default();
-        if *own >= most {
+        if state.taken_by.get(&principal.name).is_some_and(|own| *own >= most) || most == 0 {
             let said = format!("this token has {most} sessions, which is the most; reset one");
             return Err(Refusal::too_many(said, Duration::from_secs(1)));
         }
-        *own += 1;
+        if state.taken >= live.most {
+            let said =
+                format!("the server has {} sessions, which is the most; try later", live.most);
+            return Err(Refusal::unavailable(said));
+        }
+        *state.taken_by.entry(principal.name.clone()).or_default() += 1;
         state.taken += 1;
         Ok(Self { live, principal: principal.name.clone(), kept: false })
     }
@@ -354,7 +357,7 @@ fn key(id: &str) -> Result<RecordKey, StorageError> {
     RecordKey::new(RecordKind::Session, id)
 }
 
-fn internal(error: ServerError) -> Refusal {
+fn internal(error: &ServerError) -> Refusal {
     tracing::error!(%error, "no id can be made");
     Refusal::unavailable("the session could not be started; the server's log says why")
 }

@@ -11,14 +11,14 @@ use crate::answer::Refusal;
 #[derive(Debug)]
 pub(crate) struct Origins {
     hosts: Vec<String>,
-    origins: Vec<String>,
+    pages: Vec<String>,
     is_loopback: bool,
 }
 
 impl Origins {
     pub(crate) fn new(hosts: &[String], origins: &[String], is_loopback: bool) -> Self {
         let lower = |names: &[String]| names.iter().map(|name| name.to_ascii_lowercase()).collect();
-        Self { hosts: lower(hosts), origins: lower(origins), is_loopback }
+        Self { hosts: lower(hosts), pages: lower(origins), is_loopback }
     }
 
     pub(crate) fn check(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
@@ -36,7 +36,7 @@ impl Origins {
         let origins = headers.get_all(header::ORIGIN);
         for origin in origins {
             let origin = origin.to_str().map(str::to_ascii_lowercase).unwrap_or_default();
-            if !self.origins.contains(&origin) {
+            if !self.pages.contains(&origin) {
                 return Err(Refusal::forbidden("this server takes no requests of that Origin"));
             }
         }
@@ -64,8 +64,8 @@ fn without_port(host: &str) -> Option<&str> {
         }
         None => host.split_at_checked(host.find(':').unwrap_or(host.len()))?,
     };
-    let is_port = rest.is_empty()
-        || rest.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok());
+    let is_port =
+        rest.is_empty() || rest.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok());
     let is_name = |char: char| char.is_ascii_alphanumeric() || "-._[]:".contains(char);
     (!name.is_empty() && is_port && name.chars().all(is_name)).then_some(name)
 }

@@ -1,8 +1,8 @@
 //! The one way in: what every request passes before an endpoint sees it.
 //!
-//! 1. `origin`: it is meant for this server. 2. `auth`: it is known whose it is, and that it may do this.
-//! 3. `gate`: there are not too many. 4. `body`: its body is there, within its bounds. Only then
-//! its endpoint is asked, behind `idempotency` where the client wants that.
+//! It is meant for this server (`origin`); it is known whose it is, and that it may do this (`auth`); there
+//! are not too many of them (`auth/gate.rs`); its body is there, within its bounds (`body`). Only then its
+//! endpoint is asked, behind `idempotency` where the client wants that.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -54,7 +54,10 @@ pub(crate) enum Scope {
     /// Outside of all workspaces.
     Unscoped,
     Here(InUse),
-    Elsewhere { node: String, workspace: Option<WorkspaceId> },
+    Elsewhere {
+        node: String,
+        workspace: Option<WorkspaceId>,
+    },
 }
 
 impl Call {
@@ -119,9 +122,9 @@ impl Call {
     pub(crate) fn limit(&self, usual: usize) -> Result<usize, Refusal> {
         const MOST: usize = 1000;
         let Some(text) = self.query("limit") else { return Ok(usual) };
-        let limit = text.parse::<u64>().map_err(|_| {
-            Refusal::unprocessable("limit has to be a whole number of at least 0")
-        })?;
+        let limit = text
+            .parse::<u64>()
+            .map_err(|_| Refusal::unprocessable("limit has to be a whole number of at least 0"))?;
         Ok(usize::try_from(limit).unwrap_or(MOST).min(MOST))
     }
 

@@ -10,6 +10,7 @@ use pcm_storage::Records;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use crate::ServerError;
 use crate::auth::Authenticator;
 use crate::body::Memory;
 use crate::config::{ServerConfig, ServerLimits};
@@ -18,7 +19,6 @@ use crate::metrics::Metrics;
 use crate::nodes::Node;
 use crate::origin::Origins;
 use crate::sessions::Sessions;
-use crate::ServerError;
 
 /// What all requests of one server share.
 #[derive(Debug)]

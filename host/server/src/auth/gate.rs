@@ -65,14 +65,12 @@ impl Gate {
             let most = self.bounds.per_second;
             Refusal::too_many(format!("this token may make {most} requests in a second"), wait)
         })?;
-        match Arc::clone(&self.requests).try_acquire_owned() {
-            Ok(permit) => Ok(Passed { _permit: permit }),
-            Err(_) => {
-                let most = self.bounds.requests;
-                let said = format!("this token may have {most} requests at a time");
-                Err(Refusal::too_many(said, Duration::from_secs(1)))
-            }
-        }
+        let permit = Arc::clone(&self.requests).try_acquire_owned().map_err(|_| {
+            let most = self.bounds.requests;
+            let said = format!("this token may have {most} requests at a time");
+            Refusal::too_many(said, Duration::from_secs(1))
+        })?;
+        Ok(Passed { _permit: permit })
     }
 
     /// Counts a request. After a pause two seconds' worth may come at once; who comes too early is told

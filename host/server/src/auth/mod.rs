@@ -19,9 +19,9 @@ use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use subtle::{Choice, ConstantTimeEq as _};
 
+use crate::ServerError;
 use crate::answer::Refusal;
 use crate::config::{Access, ServerLimits};
-use crate::ServerError;
 
 pub(crate) use gate::{Bounds, Gate, Passed};
 
@@ -153,7 +153,7 @@ impl Principal {
         let bounds = Bounds { per_second: 1, requests: 0, sessions: 0 };
         let (rights, unscoped) = (Vec::new(), false);
         let workspaces = Workspaces::Listed(Vec::new());
-        Self { rights, unscoped, workspaces, ..Self::whole("", bounds) }
+        Self { workspaces, unscoped, rights, ..Self::whole("", bounds) }
     }
 
     pub(crate) fn may(&self, right: Right) -> bool {

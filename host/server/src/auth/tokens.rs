@@ -108,8 +108,7 @@ fn read(text: &str) -> Result<Vec<Listed>, Flaw> {
     let file = read_text(text)?;
     if file.version.value != VERSION {
         let version = file.version.value;
-        let message =
-            format!("version {version} is unknown; this program reads version {VERSION}");
+        let message = format!("version {version} is unknown; this program reads version {VERSION}");
         return Err(Flaw::at(file.version.referenced, message));
     }
     let mut names = BTreeSet::new();
@@ -251,10 +250,18 @@ mod tests {
             (with("    workspaces: [a/b]\n"), "tokens.yaml:6:", "a/b"),
             (with("    requests_per_second: 0\n"), "tokens.yaml:6:", "from 1"),
             (with("    unscoped: true\n"), "tokens.yaml:6:", "unscoped"),
-            (with(&format!("  - {{name: a, hashes: ['{HASH}'], unscoped: true}}\n")), "tokens.yaml:6:", "two tokens"),
+            (
+                with(&format!("  - {{name: a, hashes: ['{HASH}'], unscoped: true}}\n")),
+                "tokens.yaml:6:",
+                "two tokens",
+            ),
             ("version: 2\ntokens: []\n".to_owned(), "tokens.yaml:1:", "version 2"),
             (with("").replace("sha256", "md5"), "tokens.yaml:4:", "sha256"),
-            (with("").replace("unscoped: true", "unscoped: false"), "tokens.yaml:3:", "good for nothing"),
+            (
+                with("").replace("unscoped: true", "unscoped: false"),
+                "tokens.yaml:3:",
+                "good for nothing",
+            ),
             (with("").replace("name: a", "name: 'a b'"), "tokens.yaml:3:", "letters"),
             (with("").replace(&format!("['{HASH}']"), "[]"), "tokens.yaml:3:", "no hash"),
         ] {

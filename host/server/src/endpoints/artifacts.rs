@@ -40,9 +40,7 @@ pub(super) async fn list(call: Call) -> Result<Answer, Refusal> {
 pub(super) async fn load(call: Call) -> Result<Answer, Refusal> {
     let storage = call.storage().await?;
     Ok(match storage.artifacts().load(&name(&call)?).await? {
-        ArtifactData::Bytes(bytes) => {
-            with_type(StatusCode::OK, "application/octet-stream", bytes)
-        }
+        ArtifactData::Bytes(bytes) => with_type(StatusCode::OK, "application/octet-stream", bytes),
         ArtifactData::Text(text) => json(&text),
         ArtifactData::Json(value) => json(&value),
     })

@@ -58,7 +58,9 @@ fn timeout_of(state: &State, asked: Option<f64>) -> Result<Duration, Refusal> {
     let limits = &state.limits;
     let asked = match asked {
         Some(seconds) if seconds < 0.0 || seconds.is_nan() => {
-            return Err(Refusal::unprocessable("timeout has to be a number of seconds, at least 0"));
+            return Err(Refusal::unprocessable(
+                "timeout has to be a number of seconds, at least 0",
+            ));
         }
         Some(seconds) if seconds > 0.0 => {
             // What is too long for a duration is too long for the server.
@@ -112,7 +114,10 @@ impl Run {
 
 /// The result of a run that its sandbox did not stop. The sandbox cannot be relied on any more.
 fn given_up(state: &Arc<State>, session: &InUse, timeout: Duration) -> ExecutionResult {
-    tracing::error!(session = ids::reference(&session.id), "a run did not stop; its session is closed");
+    tracing::error!(
+        session = ids::reference(&session.id),
+        "a run did not stop; its session is closed"
+    );
     let backend = session.session.backend_key();
     let (closing, id) = (Arc::clone(state), session.id.clone());
     state.background.spawn(async move { closing.live.end(&id).await });

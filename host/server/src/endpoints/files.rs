@@ -35,7 +35,9 @@ fn path(call: &Call) -> Result<String, Refusal> {
     let path = call.param("path")?;
     let is_plain = |part: &str| !matches!(part, "" | "." | "..");
     if path.len() > 4096 || path.contains(char::is_control) || !path.split('/').all(is_plain) {
-        return Err(Refusal::bad("the path of a file has up to 4096 bytes and neither '.' nor '..'"));
+        return Err(Refusal::bad(
+            "the path of a file has up to 4096 bytes and neither '.' nor '..'",
+        ));
     }
     Ok(format!("/{path}"))
 }

@@ -33,8 +33,7 @@ pub(super) async fn interrupt(call: Call) -> Result<Answer, Refusal> {
     let session = named(&call).await?;
     session.session.interrupt();
     let was_running = session.running.try_lock().is_err();
-    let answer =
-        json!({"status": "interrupted", "session_id": session.id, "running": was_running});
+    let answer = json!({"status": "interrupted", "session_id": session.id, "running": was_running});
     Ok(json(&answer))
 }
 

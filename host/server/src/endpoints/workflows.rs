@@ -57,8 +57,7 @@ fn summary(workflow: &Workflow) -> Value {
         .parameters
         .iter()
         .map(|each| {
-            let about =
-                if each.description.is_empty() { &each.kind } else { &each.description };
+            let about = if each.description.is_empty() { &each.kind } else { &each.description };
             (each.name.clone(), about.as_str().into())
         })
         .collect();

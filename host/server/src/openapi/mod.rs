@@ -1,4 +1,4 @@
-//! The OpenAPI document, made of the table of endpoints.
+//! The document that describes the endpoints, made of their table.
 
 pub(crate) mod schemas;
 
@@ -24,11 +24,10 @@ const KNOWN: &[(u16, &str)] = &[
     (500, "The server is misconfigured."),
     (503, "The server, its storage or its sandboxes are not available now."),
 ];
-const WITH_BODY: &[(u16, &str)] = &[
-    (408, "The body took too long."),
-    (413, "The body, or what is in it, is too large."),
-];
-const UNPROCESSABLE: (u16, &str) = (422, "A parameter, a header or the body is not what is expected.");
+const WITH_BODY: &[(u16, &str)] =
+    &[(408, "The body took too long."), (413, "The body, or what is in it, is too large.")];
+const UNPROCESSABLE: (u16, &str) =
+    (422, "A parameter, a header or the body is not what is expected.");
 const ELSEWHERE: (u16, &str) =
     (421, "The session lives on another server, which X-Session-Node names.");
 const REPEATED: (u16, &str) = (409, "A request with this Idempotency-Key is being done.");
@@ -138,9 +137,9 @@ fn parameters(endpoint: &Endpoint) -> Vec<Value> {
 
 /// The parameters in a path.
 fn names(path: &str) -> impl Iterator<Item = &str> {
-    path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).map(|name| {
-        name.strip_prefix('*').unwrap_or(name)
-    })
+    path.split('/')
+        .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
+        .map(|name| name.strip_prefix('*').unwrap_or(name))
 }
 
 /// What an endpoint may refuse, by status.

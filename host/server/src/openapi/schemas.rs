@@ -131,10 +131,8 @@ pub(crate) fn tools() -> Value {
             ("default", anything()),
         ],
     );
-    let callable = fields(
-        3,
-        [("name", text()), ("description", text()), ("parameters", list(parameter))],
-    );
+    let callable =
+        fields(3, [("name", text()), ("description", text()), ("parameters", list(parameter))]);
     list(fields(
         4,
         [

@@ -99,7 +99,10 @@ async fn a_failed_run_is_an_answer_and_keeps_its_output() {
     assert_eq!((&body["stdout"], &body["is_ok"]), (&json!("before\n"), &json!(false)));
     assert_eq!(body["error_info"]["kind"], "exception");
     let body = world.run(&session, "crash").await;
-    assert_eq!((&body["error_info"]["kind"], &body["session"]), (&json!("crashed"), &json!("reset")));
+    assert_eq!(
+        (&body["error_info"]["kind"], &body["session"]),
+        (&json!("crashed"), &json!("reset"))
+    );
     assert_eq!(world.run(&session, "echo on").await["value"], "on");
 }
 
@@ -200,7 +203,10 @@ async fn events_stream_and_end_with_the_result() {
     let kinds: Vec<_> = events.iter().map(|(kind, _)| kind.as_str()).collect();
     assert_eq!(kinds, ["session", "event", "event", "result"]);
     assert_eq!(events[1].1, json!({"event": "output", "stream": "stdout", "text": "one\n"}));
-    assert_eq!((&events[3].1["value"], &events[3].1["stdout"]), (&json!("3"), &json!("one\ntwo\n")));
+    assert_eq!(
+        (&events[3].1["value"], &events[3].1["stdout"]),
+        (&json!("3"), &json!("one\ntwo\n"))
+    );
     assert_eq!(events[0].1["session_id"], events[3].1["session_id"]);
     let refused = world.execute("echo 1").session("none").header("Accept", "text/event-stream");
     assert_eq!(refused.status().await, 400);
