@@ -137,6 +137,8 @@ pub struct ServerLimits {
     pub default_timeout: Duration,
     /// How long a run may take whatever it says; 300 s.
     pub max_timeout: Duration,
+    /// How long a session may take to start; two minutes.
+    pub start_timeout: Duration,
     /// How long a session lives that nobody uses; an hour.
     pub session_expiry: Duration,
     /// The sessions that live at a time; 1000.
@@ -175,6 +177,7 @@ impl Default for ServerLimits {
         Self {
             default_timeout: Duration::from_secs(30),
             max_timeout: Duration::from_mins(5),
+            start_timeout: Duration::from_mins(2),
             session_expiry: Duration::from_hours(1),
             max_sessions: 1000,
             max_sessions_per_token: 500,

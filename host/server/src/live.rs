@@ -5,6 +5,7 @@
 //! servers can say so.
 
 use std::collections::HashMap;
+use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -24,12 +25,16 @@ use crate::{ServerError, ids};
 /// How much longer a note in the records lives than the session may without being used.
 const MARGIN: Duration = Duration::from_mins(1);
 
+/// How long a sandbox may take to close before nobody waits for it any more.
+const CLOSES: Duration = Duration::from_secs(30);
+
 /// The sessions of this server.
 #[derive(Debug)]
 pub(crate) struct Live {
     node: Node,
     records: Arc<dyn Records>,
     expiry: Duration,
+    start: Duration,
     most: usize,
     state: Mutex<Table>,
     pub(crate) started: AtomicU64,
@@ -111,6 +116,7 @@ impl Live {
             node,
             records,
             expiry: limits.session_expiry,
+            start: limits.start_timeout,
             most: limits.max_sessions,
             state: Mutex::default(),
             started: AtomicU64::new(0),
@@ -127,7 +133,11 @@ impl Live {
     ) -> Result<InUse, Refusal> {
         let mut place = Place::take(self, principal)?;
         let id = ids::uuid4().map_err(|error| internal(&error))?;
-        let session = sessions.start(workspace.as_ref()).await?;
+        let started = tokio::time::timeout(self.start, sessions.start(workspace.as_ref())).await;
+        let session = started.map_err(|_| {
+            tracing::error!(limit = ?self.start, "a session did not start in time");
+            Refusal::unavailable("the session did not start in time; the server's log says more")
+        })??;
         let mut unless_kept = CloseUnlessKept(Some(session.clone()));
         let now = Instant::now();
         let entry = Arc::new(Entry {
@@ -172,7 +182,7 @@ impl Live {
             if !is_its {
                 return Err(Refusal::no_session());
             }
-            self.note_again(&session).await;
+            self.note_again(&session);
             return Ok(Found::Here(session));
         }
         // Only what this or another server issued can be in the records.
@@ -230,7 +240,9 @@ impl Live {
 
     /// Closes the sandbox of a session that was taken out.
     pub(crate) async fn finish(&self, entry: &Entry) {
-        entry.session.close().await;
+        if tokio::time::timeout(CLOSES, entry.session.close()).await.is_err() {
+            tracing::error!(session = ids::reference(&entry.id), "a sandbox does not close");
+        }
         let removed = match key(&entry.id) {
             Ok(key) => self.records.remove(&key).await,
             Err(error) => Err(error),
@@ -251,18 +263,23 @@ impl Live {
     }
 
     /// Tells the records where a session lives.
-    async fn note(&self, entry: &Entry) -> Result<(), StorageError> {
+    fn note(
+        &self,
+        entry: &Entry,
+    ) -> impl Future<Output = Result<(), StorageError>> + Send + 'static {
         let note = Note {
             workspace: entry.workspace.as_ref().map(ToString::to_string),
             principal: entry.principal.clone(),
             node: self.node.clone(),
         };
         let note = serde_json::to_vec(&note).unwrap_or_default();
-        self.records.put(&key(&entry.id)?, note, self.expiry + MARGIN).await
+        let (records, key) = (Arc::clone(&self.records), key(&entry.id));
+        let lives = self.expiry.saturating_add(MARGIN);
+        async move { records.put(&key?, note, lives).await }
     }
 
-    /// The same, once in a while.
-    async fn note_again(&self, entry: &Entry) {
+    /// The same, once in a while, and without making anybody wait.
+    fn note_again(&self, entry: &Entry) {
         {
             let mut usage = lock(&entry.usage);
             if usage.noted.elapsed() < self.expiry / 4 {
@@ -270,10 +287,13 @@ impl Live {
             }
             usage.noted = Instant::now();
         }
-        if let Err(error) = self.note(entry).await {
-            // The session works all the same.
-            tracing::warn!(%error, "a session cannot be noted in the records");
-        }
+        let noted = self.note(entry);
+        tokio::spawn(async move {
+            if let Err(error) = noted.await {
+                // The session works all the same.
+                tracing::warn!(%error, "a session cannot be noted in the records");
+            }
+        });
     }
 
     fn state(&self) -> MutexGuard<'_, Table> {

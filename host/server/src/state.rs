@@ -96,9 +96,10 @@ impl Background {
         &self,
         work: impl Future<Output = T> + Send + 'static,
     ) -> tokio::task::JoinHandle<T> {
-        let permits = Arc::clone(&self.0);
+        // Where there is no permit the server is ending, or busy beyond measure: then nobody waits for it.
+        let permit = Arc::clone(&self.0).try_acquire_owned().ok();
         tokio::spawn(async move {
-            let _permit = permits.acquire_owned().await;
+            let _permit = permit;
             work.await
         })
     }

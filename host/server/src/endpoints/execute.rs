@@ -30,25 +30,47 @@ pub(super) async fn execute(mut call: Call) -> Result<Answer, Refusal> {
     let Code { code, timeout } = call.json()?;
     let timeout = timeout_of(&call.state, timeout)?;
     let wants_events = events::are_wanted(&call);
-    let session = session(&call).await?;
-    let run = Run { state: Arc::clone(&call.state), session, code, timeout };
+    let (session, is_new) = session(&call).await?;
+    let state = Arc::clone(&call.state);
+    // With events its id is told at once, else with the result.
+    let id = (is_new && !wants_events).then(|| session.id.clone());
+    let mut unknown = EndUnlessTold { state: Arc::clone(&state), id };
+    let run = Run { state, session, code, timeout };
     // What the request held in memory is not needed any more.
     drop(call);
     if wants_events {
         return Ok(events::stream(run));
     }
-    Ok(json(&run.done(None).await?))
+    let answer = json(&run.done(None).await?);
+    unknown.id = None;
+    Ok(answer)
 }
 
-/// The session of the request, or else a new one outside of all workspaces.
-async fn session(call: &Call) -> Result<InUse, Refusal> {
+/// The session of the request, or else a new one outside of all workspaces; whether it is new to whoever
+/// asks.
+async fn session(call: &Call) -> Result<(InUse, bool), Refusal> {
     if let Some(session) = here(call).await? {
-        return Ok(session);
+        return Ok((session, false));
     }
     let live = &call.state.live;
     match live.prepared(&call.principal, true) {
-        Some(session) => Ok(session),
-        None => live.open(&*call.state.sessions, &call.principal, None).await,
+        Some(session) => Ok((session, true)),
+        None => Ok((live.open(&*call.state.sessions, &call.principal, None).await?, true)),
+    }
+}
+
+/// A session whose id nobody knows yet: it ends when its request is given up.
+struct EndUnlessTold {
+    state: Arc<State>,
+    id: Option<String>,
+}
+
+impl Drop for EndUnlessTold {
+    fn drop(&mut self) {
+        if let Some(id) = self.id.take() {
+            let state = Arc::clone(&self.state);
+            self.state.background.spawn(async move { state.live.end(&id).await });
+        }
     }
 }
 

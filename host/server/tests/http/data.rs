@@ -259,9 +259,7 @@ async fn packages_are_added_to_the_session_and_stored() {
 
 #[tokio::test]
 async fn a_program_installs_what_code_may_not() {
-    let mut setup = Setup::default();
-    setup.no_runtime_deps = true;
-    let world = setup.start().await;
+    let world = Setup { no_runtime_deps: true, ..Setup::default() }.start().await;
     for path in ["/api/deps/add", "/api/deps/remove"] {
         assert_eq!(world.post(path, &json!({"package": "six"})).status().await, 403, "{path}");
     }

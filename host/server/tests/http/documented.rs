@@ -145,8 +145,8 @@ fn body() -> impl Strategy<Value = Vec<u8>> {
 fn part() -> impl Strategy<Value = String> {
     prop_oneof![
         "[a-z%./_-]{1,12}",
-        prop::collection::vec(any::<u8>(), 1..8)
-            .prop_map(|bytes| bytes.iter().map(|byte| format!("%{byte:02x}")).collect()),
+        prop::collection::vec(any::<u8>().prop_map(|byte| format!("%{byte:02x}")), 1..8)
+            .prop_map(|parts| parts.concat()),
     ]
 }
 

@@ -89,9 +89,10 @@ impl Puppet {
             "opaque" => result.value_repr = Some("<object>".to_owned()),
             "call" => result.value = self.call(rest).await,
             _ => {
-                let mut error = ExecutionError::new(ErrorKind::Exception, "unknown word");
-                error.traceback = "Traceback: unknown word".to_owned();
-                result.error = Some(error);
+                result.error = Some(ExecutionError {
+                    traceback: "Traceback: unknown word".to_owned(),
+                    ..ExecutionError::new(ErrorKind::Exception, "unknown word")
+                });
             }
         }
     }

@@ -194,6 +194,15 @@ async fn who_hangs_up_cancels_the_run() {
 }
 
 #[tokio::test]
+async fn a_new_session_whose_id_nobody_heard_ends() {
+    let world = World::start().await;
+    let stream = world.execute("sleep").open().await;
+    until_is(&world.stage.running, 1).await;
+    drop(stream);
+    until_is(&world.stage.closed, 1).await;
+}
+
+#[tokio::test]
 async fn events_stream_and_end_with_the_result() {
     let world = World::start().await;
     let ask = world.execute("print one\nprint two\necho 3").header("Accept", "text/event-stream");

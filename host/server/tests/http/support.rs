@@ -329,7 +329,7 @@ impl Reply {
     pub(crate) async fn read(stream: &mut TcpStream) -> Self {
         let mut bytes = Vec::new();
         // A connection that is reset has said what it had to say.
-        let _ = tokio::time::timeout(Duration::from_secs(60), stream.read_to_end(&mut bytes)).await;
+        let _ = tokio::time::timeout(Duration::from_mins(1), stream.read_to_end(&mut bytes)).await;
         Self::parse(&bytes)
     }
 
@@ -400,7 +400,7 @@ fn unchunked(mut bytes: &[u8]) -> Vec<u8> {
 pub(crate) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let asked = Instant::now();
     while !is_so() {
-        assert!(asked.elapsed() < Duration::from_secs(60), "it never came that {what}");
+        assert!(asked.elapsed() < Duration::from_mins(1), "it never came that {what}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

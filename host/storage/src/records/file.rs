@@ -67,18 +67,14 @@ impl Records for FileRecords {
         let (folder, path) = (self.of(key.kind), self.path(key));
         writing(move || {
             let aside = Aside::write(&folder, &value, lives)?;
-            // One lock for the kind: what has expired must not be taken away from its successor.
+            // One lock for the kind: nobody comes between the look and the claim.
             let lock = lock(&folder)?;
-            if read(&path)?.is_none() {
-                remove(&path)?;
+            let is_free = read(&path)?.is_none();
+            if is_free {
+                fs::rename(&aside.0, path)?;
             }
-            let linked = fs::hard_link(&aside.0, path);
             drop(lock);
-            match linked {
-                Ok(()) => Ok(true),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-                Err(error) => Err(error),
-            }
+            Ok(is_free)
         })
         .await
     }
