@@ -45,7 +45,8 @@ pub(crate) struct Call {
     /// What `X-Session-ID` said.
     pub(crate) session: Option<String>,
     params: Vec<(String, String)>,
-    held: Held,
+    /// The memory of its body; whoever keeps of the body keeps this.
+    pub(crate) held: Held,
 }
 
 /// Where a request without a session, or with one, has its data.

@@ -30,6 +30,20 @@ const SWEEPS: Duration = Duration::from_mins(1);
 const RECOVERS: Duration = Duration::from_millis(50);
 
 /// A server that listens.
+///
+/// ```no_run
+/// use std::sync::Arc;
+///
+/// use pcm_server::{Access, Server, ServerConfig, ServerError, Sessions};
+///
+/// async fn serve(sessions: Arc<dyn Sessions>) -> Result<(), ServerError> {
+///     let mut config = ServerConfig::new(Access::Tokens("tokens.yaml".into()));
+///     config.node = Some("a".to_owned());
+///     let server = Server::bind(config, sessions).await?;
+///     println!("http://{}", server.address());
+///     server.serve(std::future::pending()).await
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Server {
     listener: TcpListener,

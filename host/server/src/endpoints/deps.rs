@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use pcm_runtime_api::package_name;
+use pcm_runtime_api::{Capability, ExecutorError, package_name};
 use pcm_session::{DepsChange, DepsRemoval};
 use pcm_storage::DepSpec;
 use serde::Deserialize;
@@ -40,14 +40,14 @@ pub(super) async fn list(call: Call) -> Result<Answer, Refusal> {
 pub(super) async fn add(mut call: Call) -> Result<Answer, Refusal> {
     let Package { package } = call.json()?;
     let spec: DepSpec = package.parse()?;
-    let session = session(&call).await?;
+    let session = able(&call, Capability::DepsInstall).await?;
     Ok(json(&session.session.add_dep(spec.as_str()).await?))
 }
 
 pub(super) async fn remove(mut call: Call) -> Result<Answer, Refusal> {
     let Package { package } = call.json()?;
     let spec: DepSpec = package.parse()?;
-    let session = session(&call).await?;
+    let session = able(&call, Capability::DepsUninstall).await?;
     Ok(json(&session.session.remove_dep(spec.as_str()).await?))
 }
 
@@ -58,7 +58,7 @@ pub(super) async fn sync(call: Call) -> Result<Answer, Refusal> {
 
 pub(super) async fn install(mut call: Call) -> Result<Answer, Refusal> {
     let (specs, refused) = specs(&mut call)?;
-    let session = session(&call).await?;
+    let session = able(&call, Capability::DepsInstall).await?;
     let change = if specs.is_empty() {
         DepsChange::default()
     } else {
@@ -72,7 +72,7 @@ pub(super) async fn install(mut call: Call) -> Result<Answer, Refusal> {
 
 pub(super) async fn uninstall(mut call: Call) -> Result<Answer, Refusal> {
     let (specs, refused) = specs(&mut call)?;
-    let session = session(&call).await?;
+    let session = able(&call, Capability::DepsUninstall).await?;
     let removal = if specs.is_empty() {
         DepsRemoval::default()
     } else {
@@ -114,6 +114,15 @@ fn changed(lists: [Vec<String>; 4], reasons: &BTreeMap<String, String>) -> Answe
         "failed": failed,
         "reasons": reasons,
     }))
+}
+
+/// The same, where its backend can do this.
+async fn able(call: &Call, capability: Capability) -> Result<InUse, Refusal> {
+    let session = session(call).await?;
+    if session.session.supports(capability) {
+        return Ok(session);
+    }
+    Err(ExecutorError::unsupported(session.session.backend_key(), capability).into())
 }
 
 /// The session of the request, or the one that is made ready for the next.

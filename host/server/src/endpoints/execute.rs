@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::sessions::here;
 use crate::answer::{Answer, Refusal, json};
+use crate::body::Held;
 use crate::live::InUse;
 use crate::request::Call;
 use crate::state::State;
@@ -35,9 +36,7 @@ pub(super) async fn execute(mut call: Call) -> Result<Answer, Refusal> {
     // With events its id is told at once, else with the result.
     let id = (is_new && !wants_events).then(|| session.id.clone());
     let mut unknown = EndUnlessTold { state: Arc::clone(&state), id };
-    let run = Run { state, session, code, timeout };
-    // What the request held in memory is not needed any more.
-    drop(call);
+    let run = Run { state, session, code, timeout, held: call.held };
     if wants_events {
         return Ok(events::stream(run));
     }
@@ -99,6 +98,8 @@ pub(crate) struct Run {
     session: InUse,
     code: String,
     timeout: Duration,
+    /// The memory that its code has.
+    held: Held,
 }
 
 impl Run {
@@ -109,7 +110,7 @@ impl Run {
 
     /// Runs the code, and gives what the client reads. Who drops this cancels the run.
     pub(crate) async fn done(self, events: Option<EventSink>) -> Result<Value, Refusal> {
-        let Self { state, session, code, timeout } = self;
+        let Self { state, session, code, timeout, held } = self;
         let turn = tokio::time::timeout(timeout + GRACE, session.running.lock()).await;
         let turn = turn.map_err(|_| {
             Refusal::conflict("another run of this session goes on; interrupt it, or try later")
@@ -121,7 +122,7 @@ impl Run {
             Ok(result) => result,
             Err(_) => given_up(&state, &session, timeout),
         };
-        drop(turn);
+        drop((turn, held));
         state.metrics.run(result.error.as_ref().map(|error| error.kind));
         let kind = result.error.as_ref().map(|error| error.kind.to_string());
         tracing::debug!(
