@@ -30,6 +30,7 @@ mod metrics;
 mod nodes;
 mod openapi;
 mod origin;
+mod places;
 mod request;
 mod server;
 mod sessions;

@@ -19,6 +19,7 @@ use crate::answer::Refusal;
 use crate::auth::Principal;
 use crate::config::ServerLimits;
 use crate::nodes::Node;
+use crate::places::{Place, Places};
 use crate::sessions::Sessions;
 use crate::{ServerError, ids};
 
@@ -35,7 +36,7 @@ pub(crate) struct Live {
     records: Arc<dyn Records>,
     expiry: Duration,
     start: Duration,
-    most: usize,
+    places: Arc<Places>,
     state: Mutex<Table>,
     pub(crate) started: AtomicU64,
     pub(crate) expired: AtomicU64,
@@ -44,9 +45,6 @@ pub(crate) struct Live {
 #[derive(Debug, Default)]
 struct Table {
     by_id: HashMap<String, Arc<Entry>>,
-    /// Places that are taken, also by sessions that are being started, in all and by the name of a token.
-    taken: usize,
-    taken_by: HashMap<String, usize>,
     /// Sessions that were made ready before anybody was told their id, by the name of a token.
     prepared: HashMap<String, String>,
 }
@@ -57,7 +55,8 @@ pub(crate) struct Entry {
     pub(crate) id: String,
     pub(crate) session: Session,
     pub(crate) workspace: Option<WorkspaceId>,
-    principal: String,
+    /// Whose it is, and that it counts.
+    place: Place,
     /// One run at a time.
     pub(crate) running: tokio::sync::Mutex<()>,
     usage: Mutex<Use>,
@@ -117,7 +116,7 @@ impl Live {
             records,
             expiry: limits.session_expiry,
             start: limits.start_timeout,
-            most: limits.max_sessions,
+            places: Places::new(limits.max_sessions),
             state: Mutex::default(),
             started: AtomicU64::new(0),
             expired: AtomicU64::new(0),
@@ -131,7 +130,7 @@ impl Live {
         principal: &Principal,
         workspace: Option<WorkspaceId>,
     ) -> Result<InUse, Refusal> {
-        let mut place = Place::take(self, principal)?;
+        let place = self.places.take(principal)?;
         let id = ids::uuid4().map_err(|error| internal(&error))?;
         let started = tokio::time::timeout(self.start, sessions.start(workspace.as_ref())).await;
         let session = started.map_err(|_| {
@@ -144,13 +143,12 @@ impl Live {
             id: id.clone(),
             session,
             workspace,
-            principal: principal.name.clone(),
+            place,
             running: tokio::sync::Mutex::default(),
             usage: Mutex::new(Use { users: 1, last: now, noted: now }),
         });
         self.note(&entry).await?;
         unless_kept.0 = None;
-        place.kept = true;
         self.state().by_id.insert(id, Arc::clone(&entry));
         self.started.fetch_add(1, Ordering::Relaxed);
         Ok(InUse(entry))
@@ -158,7 +156,7 @@ impl Live {
 
     /// Keeps an unscoped session for the next one that its owner asks for.
     pub(crate) fn prepare(&self, session: &InUse) {
-        self.state().prepared.insert(session.principal.clone(), session.id.clone());
+        self.state().prepared.insert(session.place.owner().to_owned(), session.id.clone());
     }
 
     /// The session that was made ready for this owner, if there is one; `takes` hands it over.
@@ -177,7 +175,7 @@ impl Live {
     pub(crate) async fn find(&self, principal: &Principal, id: &str) -> Result<Found, Refusal> {
         let here = self.state().by_id.get(id).map(used);
         if let Some(session) = here {
-            let is_its = session.principal == principal.name
+            let is_its = session.place.owner() == principal.name
                 && principal.may_use(session.workspace.as_ref());
             if !is_its {
                 return Err(Refusal::no_session());
@@ -269,7 +267,7 @@ impl Live {
     ) -> impl Future<Output = Result<(), StorageError>> + Send + 'static {
         let note = Note {
             workspace: entry.workspace.as_ref().map(ToString::to_string),
-            principal: entry.principal.clone(),
+            principal: entry.place.owner().to_owned(),
             node: self.node.clone(),
         };
         let note = serde_json::to_vec(&note).unwrap_or_default();
@@ -304,53 +302,8 @@ impl Live {
 impl Table {
     fn forget(&mut self, id: &str) -> Option<Arc<Entry>> {
         let entry = self.by_id.remove(id)?;
-        self.release(&entry.principal);
         self.prepared.retain(|_, prepared| prepared != id);
         Some(entry)
-    }
-
-    fn release(&mut self, principal: &str) {
-        self.taken = self.taken.saturating_sub(1);
-        if let Some(taken) = self.taken_by.get_mut(principal) {
-            *taken = taken.saturating_sub(1);
-            if *taken == 0 {
-                self.taken_by.remove(principal);
-            }
-        }
-    }
-}
-
-/// A place for a session, given back unless the session is kept.
-struct Place<'a> {
-    live: &'a Live,
-    principal: String,
-    kept: bool,
-}
-
-impl<'a> Place<'a> {
-    fn take(live: &'a Live, principal: &Principal) -> Result<Self, Refusal> {
-        let mut state = live.state();
-        let most = principal.gate.bounds().sessions;
-        if state.taken_by.get(&principal.name).is_some_and(|own| *own >= most) || most == 0 {
-            let said = format!("this token has {most} sessions, which is the most; reset one");
-            return Err(Refusal::too_many(said, Duration::from_secs(1)));
-        }
-        if state.taken >= live.most {
-            let said =
-                format!("the server has {} sessions, which is the most; try later", live.most);
-            return Err(Refusal::unavailable(said));
-        }
-        *state.taken_by.entry(principal.name.clone()).or_default() += 1;
-        state.taken += 1;
-        Ok(Self { live, principal: principal.name.clone(), kept: false })
-    }
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        if !self.kept {
-            self.live.state().release(&self.principal);
-        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! A wall without an interpreter: it does what the lines of the code say.
 //!
 //! `echo TEXT` gives the text as value, `print TEXT` writes it, `set NAME VALUE` and `get NAME` are the
-//! state, `sleep` waits until it is stopped, `stuck` does so whatever anybody says, `crash` ends the
+//! state, `flood COUNT` writes as many thousand letters, `sleep` waits until it is stopped, `stuck` does so whatever anybody says, `crash` ends the
 //! sandbox, `nan` and `opaque` give values that JSON has no word for, `call FRAME` asks the host.
 
 use std::collections::BTreeMap;
@@ -69,6 +69,15 @@ impl Puppet {
                 }
                 // Others have a turn.
                 tokio::task::yield_now().await;
+            }
+            "flood" => {
+                for _ in 0..rest.parse().unwrap() {
+                    let text = "x".repeat(1000);
+                    result.stdout.push_str(&text);
+                    if let Some(hears) = &request.events {
+                        hears(RunEvent::Output { stream: OutputStream::Stdout, text });
+                    }
+                }
             }
             "set" => {
                 let (name, value) = rest.split_once(' ').unwrap_or((rest, ""));

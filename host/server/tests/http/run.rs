@@ -4,7 +4,10 @@ use std::sync::atomic::Ordering;
 
 use serde_json::{Value, json};
 
-use crate::support::{Setup, World, until_is};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::support::{Ask, Reply, Setup, World, until_is};
 
 #[tokio::test]
 async fn the_server_is_healthy_and_says_no_more() {
@@ -219,6 +222,48 @@ async fn events_stream_and_end_with_the_result() {
     assert_eq!(events[0].1["session_id"], events[3].1["session_id"]);
     let refused = world.execute("echo 1").session("none").header("Accept", "text/event-stream");
     assert_eq!(refused.status().await, 400);
+}
+
+#[tokio::test]
+async fn who_reads_events_slowly_misses_some_and_gets_the_result() {
+    let world = World::start().await;
+    let ask = world.execute("flood 40000").header("Accept", "text/event-stream");
+    let mut stream = ask.open().await;
+    until_is(&world.stage.started, 1).await;
+    until_is(&world.stage.running, 0).await;
+    let events = Reply::read(&mut stream).await.events();
+    let (kind, result) = events.last().unwrap();
+    assert_eq!(kind, "result");
+    assert_eq!(result["stdout"].as_str().unwrap().len(), 40_000_000);
+    let (kind, left_out) = &events[events.len() - 2];
+    assert_eq!(kind, "left_out");
+    let came = events.iter().filter(|(kind, _)| kind == "event").count() as u64;
+    assert_eq!(came + left_out["events"].as_u64().unwrap(), 40_000);
+}
+
+#[tokio::test]
+async fn a_connection_takes_one_request_after_the_other() {
+    let world = World::start().await;
+    let keep = |ask: &Ask| {
+        let text = String::from_utf8(ask.bytes()).unwrap();
+        text.replace("Connection: close\r\n", "")
+    };
+    // One of them is refused before its body is read, the next is answered all the same.
+    let asks = [
+        keep(&world.execute("echo 1")),
+        keep(&world.execute("echo 2").session("none")),
+        keep(&world.execute("echo 3").without("Authorization")),
+        String::from_utf8(world.execute("echo 4").bytes()).unwrap(),
+    ];
+    let mut stream = TcpStream::connect(world.address).await.unwrap();
+    stream.write_all(asks.concat().as_bytes()).await.unwrap();
+    let mut answers = String::new();
+    stream.read_to_string(&mut answers).await.unwrap();
+    let statuses: Vec<_> = answers
+        .match_indices("HTTP/1.1 ")
+        .filter_map(|(place, _)| answers.get(place + 9..place + 12))
+        .collect();
+    assert_eq!(statuses, ["200", "400", "401", "200"]);
 }
 
 #[tokio::test]
