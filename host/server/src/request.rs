@@ -45,6 +45,8 @@ pub(crate) struct Call {
     /// What `X-Session-ID` said.
     pub(crate) session: Option<String>,
     params: Vec<(String, String)>,
+    /// What it counts as, also where it is done to its end when nobody waits for it any more.
+    _holds: Option<Arc<Holds>>,
     /// The memory of its body; whoever keeps of the body keeps this.
     pub(crate) held: Held,
 }
@@ -140,7 +142,7 @@ impl Call {
     }
 }
 
-/// What a request holds until its answer is sent.
+/// What a request holds until it is done and its answer is sent.
 #[derive(Debug)]
 struct Holds {
     _of_server: OwnedSemaphorePermit,
@@ -191,7 +193,7 @@ async fn admit(
     endpoint: &'static Endpoint,
     request: Request,
     name: &mut String,
-) -> Result<(Answer, Option<Holds>), Refusal> {
+) -> Result<(Answer, Option<Arc<Holds>>), Refusal> {
     let (mut parts, body) = request.into_parts();
     state.origins.check(&parts.uri, &parts.headers)?;
     let Some(right) = endpoint.right else {
@@ -210,7 +212,7 @@ async fn admit(
     let of_server = Arc::clone(&state.requests).try_acquire_owned().map_err(|_| {
         Refusal::unavailable("the server has as many requests as it takes; try again")
     })?;
-    let holds = Holds { _of_server: of_server, _of_token: of_token };
+    let holds = Arc::new(Holds { _of_server: of_server, _of_token: of_token });
 
     let session = session_of(&parts.headers)?;
     let params = RawPathParams::from_request_parts(&mut parts, &()).await;
@@ -239,6 +241,7 @@ async fn admit(
         body,
         session,
         params,
+        _holds: Some(Arc::clone(&holds)),
         held,
     };
     let answer = idempotency::answer(call, endpoint.handler).await?;
@@ -257,6 +260,7 @@ fn open_call(state: &Arc<State>, parts: axum::http::request::Parts) -> Call {
         body: Bytes::new(),
         session: None,
         params: Vec::new(),
+        _holds: None,
         held: state.memory.hold(),
     }
 }
@@ -289,7 +293,7 @@ impl Drop for InFlight {
 /// The body of an answer, whose request counts until it is sent.
 struct Holding {
     body: Body,
-    _holds: Option<Holds>,
+    _holds: Option<Arc<Holds>>,
 }
 
 impl hyper::body::Body for Holding {

@@ -92,6 +92,20 @@ async fn requests_at_a_time_are_bounded() {
 }
 
 #[tokio::test]
+async fn a_request_that_goes_on_without_its_client_counts() {
+    let setup = Setup::default().with(|config| config.limits.max_requests_per_token = 2);
+    let world = setup.start().await;
+    let first = world.execute("sleep").header("Idempotency-Key", "a").open().await;
+    let second = world.execute("sleep").header("Idempotency-Key", "b").open().await;
+    until_is(&world.stage.running, 2).await;
+    drop((first, second));
+    for _ in 0..20 {
+        assert_eq!(world.get("/info").status().await, 429);
+    }
+    assert_eq!(world.stage.dropped.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
 async fn sessions_at_a_time_are_bounded() {
     for (per_token, status) in [(2, 429), (100, 503)] {
         let setup = Setup::default().with(|config| {

@@ -112,8 +112,9 @@ async fn done_once(world: World) {
     // Whoever asked hangs up, and asks again while it is being done, and when it is done.
     let session = world.session(None).await;
     let slow = keyed("sleep", "slow").session(&session);
-    drop(slow.open().await);
+    let asked = slow.open().await;
     until_is(&world.stage.running, 1).await;
+    drop(asked);
     assert_eq!(slow.status().await, 409);
     world.ask("POST", &format!("/sessions/{session}/interrupt")).send().await;
     until_is(&world.stage.running, 0).await;
