@@ -124,6 +124,27 @@ impl Session {
         Ok(self.connected.deps.remove(spec).await?)
     }
 
+    /// Installs packages for the program itself: whatever the code may add, and nothing is stored.
+    pub async fn install_deps(&self, specs: &[String]) -> Result<DepsChange, SessionError> {
+        let report = self.executor.install_deps(specs, &|_: &str| ()).await?;
+        Ok(DepsChange {
+            installed: report.changed,
+            already_present: report.unchanged,
+            failed: report.failed,
+        })
+    }
+
+    /// Removes packages for the program itself: whatever the code may remove, and what is stored stays.
+    pub async fn uninstall_deps(&self, names: &[String]) -> Result<DepsRemoval, SessionError> {
+        let report = self.executor.uninstall_deps(names).await?;
+        Ok(DepsRemoval {
+            removed: report.changed,
+            not_found: report.unchanged,
+            failed: report.failed.into_iter().map(|failed| failed.spec).collect(),
+            removed_from_config: false,
+        })
+    }
+
     /// Installs everything that is configured or stored.
     pub async fn sync_deps(&self) -> Result<DepsChange, SessionError> {
         Ok(self.connected.deps.sync().await?)

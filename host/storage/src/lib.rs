@@ -9,7 +9,8 @@
 //! 1. `name`, `dep`, `python`, `workflow`, `artifact`: what is taken, decided once for all stores.
 //! 2. `file`: folders that several processes may use at once; `redis`: hashes, sets and strings;
 //!    `memory`: for sessions without a folder. One test-suite runs over all three.
-//! 3. `sync`: between a folder of files and a store, for the command line.
+//! 3. `records`: small values of a session server that expire, in the same three places.
+//! 4. `sync`: between a folder of files and a store, for the command line.
 //!
 //! The layouts are those of the system that this one replaces, so that both can share a store; see
 //! `docs/storage.md`.
@@ -26,6 +27,7 @@ mod memory;
 mod name;
 mod python;
 mod ranking;
+mod records;
 mod redis;
 mod store;
 mod sync;
@@ -40,6 +42,9 @@ pub use memory::MemoryStorage;
 pub use name::{ArtifactName, WorkflowName, WorkspaceId};
 pub use python::MAX_SOURCE_BYTES;
 pub use ranking::{Lexical, RankedWorkflows, Ranker};
+pub use records::{
+    FileRecords, MAX_RECORD_BYTES, MemoryRecords, RecordKey, RecordKind, Records, RedisRecords,
+};
 pub use redis::{RedisDeps, RedisServer, RedisStorage, RedisWorkflows};
 pub use store::{ArtifactStore, DepsStore, Problem, Storage, WorkflowStore};
 pub use sync::{

@@ -139,6 +139,12 @@ async fn without_runtime_deps_nothing_is_added_or_removed_and_the_rest_works() -
     let refused = world.session.add_dep("x").await.err();
     assert!(matches!(refused, Some(SessionError::Host(_))), "{refused:?}");
     assert!(world.session.remove_dep("one").await.is_err());
+    // The program itself may, and it is not stored.
+    let change = world.session.install_deps(&["own".to_owned(), "missing".to_owned()]).await?;
+    assert_eq!((change.installed, change.failed.len()), (vec!["own".to_owned()], 1));
+    let removal = world.session.uninstall_deps(&["own".to_owned(), "two".to_owned()]).await?;
+    assert_eq!(removal.removed, ["own"]);
+    assert_eq!((removal.not_found, removal.removed_from_config), (vec!["two".to_owned()], false));
     assert_eq!(world.ask(DEPS, "list", json!({})).await?, json!(["one", "stored"]));
     let change = world.ask(DEPS, "sync", json!({})).await?;
     assert_eq!(change["installed"], json!(["stored"]));

@@ -124,7 +124,7 @@ fn unusable(reason: &str) -> StorageError {
 
 /// Does work that waits for a disk where waiting disturbs nobody. Once begun, it is done to its end,
 /// even if nobody waits for it any more.
-async fn blocking<T: Send + 'static>(
+pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StorageError> + Send + 'static,
 ) -> Result<T, StorageError> {
     match tokio::task::spawn_blocking(work).await {

@@ -9,6 +9,7 @@ mod hostile;
 mod layout;
 mod outage;
 mod place;
+mod records;
 mod server;
 mod sharing;
 mod sync;

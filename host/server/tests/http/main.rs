@@ -1,0 +1,13 @@
+//! The server over real HTTP on loopback, with sandboxes that do what the test says.
+#![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "tests")]
+
+mod access;
+mod approvals;
+mod bounds;
+mod data;
+mod documented;
+mod hostile;
+mod nodes;
+mod puppet;
+mod run;
+mod support;
