@@ -17,7 +17,7 @@ use pcm_runtime_subprocess::{
 use pcm_runtime_wasm::WasmSandbox;
 use pcm_session::Host;
 use pcm_storage::Storage;
-use pcm_tools::{Adapter, Function, Functions, Problem};
+use pcm_tools::{Adapter, Function, Functions, Problem, Registry};
 use serde_json::Value;
 
 #[cfg(feature = "wasm")]
@@ -25,13 +25,14 @@ use crate::Image;
 use crate::packages::HostPackages;
 #[cfg(feature = "in-process")]
 use crate::packages::InProcessPackages;
-use crate::places::{Places, StoragePlace};
+use crate::places::{Places, StoragePlace, Storages};
 use crate::progress::Progress;
+use crate::template::SessionTemplate;
 use crate::worker::{self, JailMode, Pool};
 use crate::{BackendKind, Error, Placement, Session};
 
 /// What a session shall be like. Made by [`Session::builder`].
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 #[must_use = "nothing happens before `start`"]
 pub struct SessionBuilder {
     backend: BackendKind,
@@ -47,7 +48,7 @@ pub struct SessionBuilder {
     places: Places,
     storage: Option<Arc<dyn Storage>>,
     stored_bytes: Option<u64>,
-    layers: Vec<Arc<dyn Layer>>,
+    layers: Vec<Layers>,
     audit: Option<AuditLog>,
     packages: Vec<String>,
     wheels: Vec<PathBuf>,
@@ -60,6 +61,24 @@ pub struct SessionBuilder {
     image: Option<Image>,
     #[cfg(feature = "network")]
     network: Option<NetworkProfile>,
+}
+
+/// Layers that a session is to have.
+#[derive(Debug, Clone)]
+enum Layers {
+    /// This one, whichever sessions share it.
+    One(Arc<dyn Layer>),
+    /// Those of a policy, which count for each session by itself, around these.
+    Policy(ActivePolicy, Vec<Arc<dyn Layer>>),
+}
+
+impl Layers {
+    fn of_a_session(&self) -> Vec<Arc<dyn Layer>> {
+        match self {
+            Self::One(layer) => vec![Arc::clone(layer)],
+            Self::Policy(policy, own) => policy.layers_with(own.clone()),
+        }
+    }
 }
 
 /// The wall and what it holds.
@@ -294,7 +313,7 @@ impl SessionBuilder {
 
     /// Adds a layer that every call of the sandbox passes, inside of those that were added before.
     pub fn layer(mut self, layer: Arc<dyn Layer>) -> Self {
-        self.layers.push(layer);
+        self.layers.push(Layers::One(layer));
         self
     }
 
@@ -306,7 +325,7 @@ impl SessionBuilder {
     /// The same, with layers that may rewrite calls before the policy sees them.
     pub fn policy_with(mut self, policy: &ActivePolicy, own: Vec<Arc<dyn Layer>>) -> Self {
         self.audit = policy.audit().cloned();
-        self.layers.extend(policy.layers_with(own));
+        self.layers.push(Layers::Policy(policy.clone(), own));
         self
     }
 
@@ -345,15 +364,54 @@ impl SessionBuilder {
 impl SessionBuilder {
     /// Starts the sandbox.
     pub async fn start(mut self) -> Result<Session, Error> {
-        self.config.limits.timeout = self.timeout.or(self.config.limits.timeout);
-        self.check_network()?;
-        let (host, problems) = self.host().await?;
+        let (tools, problems) = self.load_tools().await?;
+        let storage = match self.storage.take() {
+            Some(storage) => storage,
+            None => self.places.open_storage()?,
+        };
         let backend = self.backend;
-        let executor = self.executor().await?;
-        Ok(Session::new(pcm_session::Session::start(executor, host).await?, backend, problems))
+        let host = self.host(storage)?.own_tools(tools);
+        let session = self.start_with(host).await?;
+        Ok(Session::new(session, backend, problems.into()))
     }
 
-    async fn host(&mut self) -> Result<(Host, Vec<Problem>), Error> {
+    /// Any number of sessions like this, which share their tools.
+    pub async fn template(mut self) -> Result<SessionTemplate, Error> {
+        let (tools, problems) = self.load_tools().await?;
+        #[cfg(feature = "subprocess")]
+        if self.backend == BackendKind::Subprocess && self.kernels.is_none() {
+            self.kernels = Some(kernels_in(self.jail.unwrap_or(JailMode::Off)));
+        }
+        let storages = match self.storage.take() {
+            Some(storage) => Storages::One(storage),
+            None => self.places.storages()?,
+        };
+        let workspace = self.places.workspace.as_deref().map(str::parse).transpose()?;
+        Ok(SessionTemplate::new(self, tools, storages, workspace, problems))
+    }
+
+    /// The one backend of the sessions.
+    pub(crate) fn backend_kind(&self) -> BackendKind {
+        self.backend
+    }
+
+    /// Starts a sandbox of a template.
+    pub(crate) async fn start_over(
+        mut self,
+        tools: Arc<Registry>,
+        storage: Arc<dyn Storage>,
+    ) -> Result<pcm_session::Session, Error> {
+        let host = self.host(storage)?.tools(tools);
+        self.start_with(host).await
+    }
+
+    async fn start_with(self, host: Host) -> Result<pcm_session::Session, Error> {
+        let executor = self.executor().await?;
+        Ok(pcm_session::Session::start(executor, host).await?)
+    }
+
+    /// The tools, and what was wrong with those that are not there.
+    async fn load_tools(&mut self) -> Result<(Registry, Vec<Problem>), Error> {
         let has_tools = !(self.functions.is_empty() && self.adapters.is_empty());
         if self.port.is_some() && (has_tools || self.places.has_tools()) {
             return Err(Error::ToolsAndPort);
@@ -370,15 +428,17 @@ impl SessionBuilder {
         for adapter in self.adapters.drain(..) {
             registry.add(adapter)?;
         }
-        let storage = match self.storage.take() {
-            Some(storage) => storage,
-            None => self.places.open_storage()?,
-        };
+        Ok((registry, problems))
+    }
+
+    /// What the code reaches, but for the tools.
+    fn host(&mut self, storage: Arc<dyn Storage>) -> Result<Host, Error> {
+        self.config.limits.timeout = self.timeout.or(self.config.limits.timeout);
+        self.check_network()?;
         let progress = self.progress.clone();
         let mut host = Host::new()
-            .own_tools(registry)
             .storage(storage)
-            .layers(std::mem::take(&mut self.layers))
+            .layers(self.layers.iter().flat_map(Layers::of_a_session))
             .requires(self.places.read_requirements()?)
             .requires(std::mem::take(&mut self.packages))
             .on_progress(move |line| progress.say(line));
@@ -402,7 +462,7 @@ impl SessionBuilder {
                 Arc::new(WithNetwork::new(network, port))
             });
         }
-        Ok((if let Some(port) = self.port.take() { host.port(port) } else { host }, problems))
+        Ok(if let Some(port) = self.port.take() { host.port(port) } else { host })
     }
 
     /// Who says which hosts may be reached relies on it.
@@ -472,16 +532,21 @@ impl SessionBuilder {
     #[cfg(feature = "subprocess")]
     async fn kernel(self) -> Result<Arc<dyn Executor>, Error> {
         let Self { mut config, jail, kernels, wheels, deps_timeout, progress, .. } = self;
-        let engine = match (kernels, jail.unwrap_or(JailMode::Off)) {
-            (Some(engine), _) => engine,
-            (None, JailMode::Off) => SubprocessEngine::shared(),
-            (None, jail) => SubprocessEngine::new(KernelConfig { jail, ..KernelConfig::default() }),
-        };
+        let engine = kernels.unwrap_or_else(|| kernels_in(jail.unwrap_or(JailMode::Off)));
         engine.prepare(&|line| progress.say(line)).await?;
         let packages =
             EnvironmentPackages::new(engine.clone()).wheels(wheels).timeout(deps_timeout);
         config.packages = Some(Arc::new(packages));
         Ok(Arc::new(SubprocessSandbox::new(engine, config)))
+    }
+}
+
+/// Kernels in so much of a jail.
+#[cfg(feature = "subprocess")]
+fn kernels_in(jail: JailMode) -> SubprocessEngine {
+    match jail {
+        JailMode::Off => SubprocessEngine::shared(),
+        jail => SubprocessEngine::new(KernelConfig { jail, ..KernelConfig::default() }),
     }
 }
 

@@ -125,3 +125,22 @@ pub enum Error {
     #[error(transparent)]
     Executor(#[from] ExecutorError),
 }
+
+#[cfg(feature = "server")]
+impl Error {
+    /// The same for somebody who knows sessions only.
+    pub(crate) fn into_session(self, backend: BackendKind) -> SessionError {
+        match self {
+            Self::Session(error) => error,
+            Self::Executor(error) => error.into(),
+            Self::Storage(error) => error.into(),
+            Self::WorkspaceOfNothing => {
+                pcm_storage::StorageError::Configuration { reason: self.to_string() }.into()
+            }
+            other => {
+                let reason = other.to_string();
+                ExecutorError::Startup { backend: backend.key(), reason }.into()
+            }
+        }
+    }
+}

@@ -32,6 +32,7 @@
 //! * `subprocess`: the subprocess backend, an `IPython` kernel in a process and an environment of its
 //!   own.
 //! * `wasm`: the default backend, Python for WASI under wasmtime, with packages and images for it.
+//! * `server`: the session server, [`server`], over sessions of a [`SessionTemplate`].
 //! * `cli`: the `pcm-sandbox` command. Embedders leave it out with `default-features = false`.
 //!
 //! What must never live here: the evaluation of code (that is the guest's) and the ways to reach
@@ -54,6 +55,7 @@ mod session;
 mod settings;
 #[cfg(feature = "subprocess")]
 mod subprocess;
+mod template;
 pub mod worker;
 
 pub use pcm_middleware as middleware;
@@ -81,6 +83,9 @@ pub use pcm_runtime_subprocess::{
 pub use pcm_runtime_wasm::{
     EngineError, ExaminedImage, ImageContents, ImageDistribution, Preloaded,
 };
+/// Sessions over HTTP.
+#[cfg(feature = "server")]
+pub use pcm_server as server;
 pub use pcm_session::{DepsChange, DepsRemoval, Host, SessionError};
 pub use serde_json::{Map, Value, json};
 /// Where workflows, artifacts and packages are kept.
@@ -103,3 +108,4 @@ pub use crate::places::{Places, StoragePlace};
 pub use crate::session::Session;
 #[cfg(feature = "subprocess")]
 pub use crate::subprocess::SubprocessConfig;
+pub use crate::template::SessionTemplate;

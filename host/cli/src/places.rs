@@ -100,26 +100,24 @@ impl Places {
     /// The storage; one in memory if nothing is named.
     pub fn open_storage(&self) -> Result<Arc<dyn Storage>, Error> {
         let workspace = self.workspace.as_deref().map(str::parse::<WorkspaceId>).transpose()?;
-        let of_base = || self.base.clone().map(StoragePlace::Folder);
-        match self.storage.clone().or_else(of_base) {
+        self.storages()?.of(workspace.as_ref()).ok_or(Error::WorkspaceOfNothing)
+    }
+
+    /// Where things are kept.
+    pub fn storage_place(&self) -> Option<StoragePlace> {
+        self.storage.clone().or_else(|| self.base.clone().map(StoragePlace::Folder))
+    }
+
+    /// The storages of all workspaces.
+    pub(crate) fn storages(&self) -> Result<Storages, Error> {
+        Ok(match self.storage_place() {
             Some(StoragePlace::Redis { url, prefix }) => {
                 let prefix = prefix.as_deref().unwrap_or(RedisStorage::DEFAULT_PREFIX);
-                let storage = RedisStorage::connect(&url, prefix)?;
-                Ok(match workspace {
-                    Some(workspace) => Arc::new(storage.workspace(&workspace)),
-                    None => Arc::new(storage),
-                })
+                Storages::Redis(RedisStorage::connect(&url, prefix)?)
             }
-            Some(StoragePlace::Folder(folder)) => {
-                let storage = FileStorage::open(&folder)?;
-                Ok(match workspace {
-                    Some(workspace) => Arc::new(storage.workspace(&workspace)),
-                    None => Arc::new(storage),
-                })
-            }
-            None if workspace.is_some() => Err(Error::WorkspaceOfNothing),
-            None => Ok(Arc::new(MemoryStorage::new())),
-        }
+            Some(StoragePlace::Folder(folder)) => Storages::Folder(FileStorage::open(&folder)?),
+            None => Storages::One(Arc::new(MemoryStorage::new())),
+        })
     }
 
     /// The packages that the files of requirements ask for.
@@ -131,6 +129,29 @@ impl Places {
             specs.extend(read(file)?);
         }
         Ok(specs)
+    }
+}
+
+/// The storages of all workspaces of one place.
+#[derive(Debug)]
+pub(crate) enum Storages {
+    Folder(FileStorage),
+    Redis(RedisStorage),
+    /// One without workspaces.
+    One(Arc<dyn Storage>),
+}
+
+impl Storages {
+    /// The storage of a workspace, or the one outside of all; None where there are no workspaces.
+    pub(crate) fn of(&self, workspace: Option<&WorkspaceId>) -> Option<Arc<dyn Storage>> {
+        Some(match (self, workspace) {
+            (Self::Folder(storage), Some(workspace)) => Arc::new(storage.workspace(workspace)),
+            (Self::Folder(storage), None) => Arc::new(storage.clone()),
+            (Self::Redis(storage), Some(workspace)) => Arc::new(storage.workspace(workspace)),
+            (Self::Redis(storage), None) => Arc::new(storage.clone()),
+            (Self::One(storage), None) => Arc::clone(storage),
+            (Self::One(_), Some(_)) => return None,
+        })
     }
 }
 

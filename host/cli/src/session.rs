@@ -109,9 +109,15 @@ impl Session {
     pub(crate) fn new(
         inner: pcm_session::Session,
         backend: BackendKind,
-        problems: Vec<Problem>,
+        problems: Arc<[Problem]>,
     ) -> Self {
-        Self { inner, backend, problems: problems.into() }
+        Self { inner, backend, problems }
+    }
+
+    /// What it is without its backend's name.
+    #[cfg(feature = "server")]
+    pub(crate) fn into_inner(self) -> pcm_session::Session {
+        self.inner
     }
 
     /// What was wrong with declared tools. Those with an error are not there, all others are.

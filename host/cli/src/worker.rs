@@ -180,22 +180,22 @@ fn startup(backend: BackendKind, error: &WorkerError) -> Error {
 /// What a worker stands for that holds a backend; None where it is not in this build, or has a process
 /// anyway.
 fn kind(backend: BackendKind) -> Option<Kind> {
-    let (capabilities, resign): (&'static [Capability], Option<Resign>) = match backend {
+    let found: Option<(&'static [Capability], Option<Resign>)> = match backend {
         #[cfg(feature = "wasm")]
         BackendKind::Wasm => {
             static ALL: LazyLock<Vec<Capability>> =
                 LazyLock::new(|| isolated(WasmSandbox::CAPABILITIES));
-            (&ALL, Some(WasmSandbox::resign))
+            Some((&ALL, Some(WasmSandbox::resign)))
         }
         #[cfg(feature = "deno")]
         BackendKind::DenoSandbox => {
             static ALL: LazyLock<Vec<Capability>> =
                 LazyLock::new(|| isolated(DenoSandbox::CAPABILITIES));
-            (&ALL, None)
+            Some((&ALL, None))
         }
-        _ => return None,
+        _ => None,
     };
-    Some(Kind { backend: backend.key(), capabilities, resign })
+    found.map(|(capabilities, resign)| Kind { backend: backend.key(), capabilities, resign })
 }
 
 /// What a wall promises, and that its process is another one.

@@ -60,23 +60,23 @@ impl ServerConfig {
         }
     }
 
-    /// The same as the environment of a process says it: `HOST`, `PORT`, `DEFAULT_TIMEOUT`,
-    /// `MAX_EXECUTION_TIME`, `CONTAINER_AUTH_TOKEN`, `CONTAINER_AUTH_DISABLED`.
-    ///
-    /// A token that is blank counts as none, and only the word `true` disables authentication. Where
-    /// there is neither, this fails.
+    /// The same as the environment of a process says it: [`Access::from_environment`], and then
+    /// [`environment`](Self::environment). Where it says nothing of access, this fails.
     pub fn from_environment(
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, ServerError> {
+        let access = Access::from_environment(&variable).ok_or(ServerError::NoAuthentication)?;
+        Self::new(access).environment(variable)
+    }
+
+    /// With what the environment of a process says: `HOST`, `PORT`, `DEFAULT_TIMEOUT`,
+    /// `MAX_EXECUTION_TIME`.
+    pub fn environment(
+        self,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, ServerError> {
         let set = |name| variable(name).filter(|value| !value.trim().is_empty());
-        let is_disabled =
-            set("CONTAINER_AUTH_DISABLED").is_some_and(|word| word.eq_ignore_ascii_case("true"));
-        let access = match set("CONTAINER_AUTH_TOKEN") {
-            Some(token) => Access::token(token.trim()),
-            None if is_disabled => Access::Open,
-            None => return Err(ServerError::NoAuthentication),
-        };
-        let mut config = Self::new(access);
+        let mut config = self;
         if let Some(host) = set("HOST") {
             config.address.set_ip(host.trim().parse().map_err(|_| ServerError::Setting {
                 name: "HOST",
@@ -121,6 +121,18 @@ pub enum Access {
 }
 
 impl Access {
+    /// What the environment of a process says: `CONTAINER_AUTH_TOKEN`, or else
+    /// `CONTAINER_AUTH_DISABLED`. A token that is blank counts as none, and only the word `true` disables
+    /// authentication. None where there is neither.
+    pub fn from_environment(variable: impl Fn(&str) -> Option<String>) -> Option<Self> {
+        let token = variable("CONTAINER_AUTH_TOKEN").filter(|token| !token.trim().is_empty());
+        if let Some(token) = token {
+            return Some(Self::token(token.trim()));
+        }
+        let word = variable("CONTAINER_AUTH_DISABLED")?;
+        word.trim().eq_ignore_ascii_case("true").then_some(Self::Open)
+    }
+
     /// Whoever knows this token. It is kept as a hash.
     pub fn token(token: &str) -> Self {
         Self::Token(Secret::of(token))

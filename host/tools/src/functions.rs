@@ -17,7 +17,7 @@ use crate::{
 };
 
 type Reply = Pin<Box<dyn Future<Output = Result<Value, HostError>> + Send>>;
-type Call = Box<dyn Fn(Value) -> Reply + Send + Sync>;
+type Call = Arc<dyn Fn(Value) -> Reply + Send + Sync>;
 
 /// Closures that code in the sandbox can call.
 ///
@@ -44,6 +44,7 @@ pub struct Functions {
 ///
 /// It gets the arguments as the guest gave them: where parameters are declared, only those and of
 /// the declared types, otherwise anything. Its own error reaches the guest unchanged.
+#[derive(Clone)]
 pub struct Function {
     tool: Arc<Tool>,
     declared: bool,
@@ -71,7 +72,7 @@ impl Function {
         Self {
             tool: Arc::new(tool),
             declared: false,
-            call: Box::new(move |args| Box::pin(call(args))),
+            call: Arc::new(move |args| Box::pin(call(args))),
         }
     }
 

@@ -148,11 +148,11 @@ fn milliseconds(since: Instant) -> f64 {
     since.elapsed().as_secs_f64() * 1e3
 }
 
+/// None where a backend has none of its own.
 fn versions(backend: BackendKind) -> Option<Map<String, Value>> {
-    let versions = match backend {
+    let versions: Option<Value> = match backend {
         #[cfg(feature = "wasm")]
-        BackendKind::Wasm => {
-            let engine = pcm_runtime_wasm::WasmEngine::shared().ok()?;
+        BackendKind::Wasm => pcm_runtime_wasm::WasmEngine::shared().ok().map(|engine| {
             let info = engine.info();
             json!({
                 "python": info.python,
@@ -160,15 +160,15 @@ fn versions(backend: BackendKind) -> Option<Map<String, Value>> {
                 "image": info.image,
                 "allocation": info.allocation.to_string(),
             })
-        }
+        }),
         #[cfg(feature = "deno")]
         BackendKind::DenoSandbox => {
             let info = pcm_sandbox::DenoEngine::info();
-            json!({"pyodide": info.pyodide, "v8": info.v8})
+            Some(json!({"pyodide": info.pyodide, "v8": info.v8}))
         }
-        _ => return None,
+        _ => None,
     };
-    versions.as_object().cloned()
+    versions.as_ref().and_then(Value::as_object).cloned()
 }
 
 #[cfg(feature = "wasm")]

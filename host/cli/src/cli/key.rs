@@ -13,6 +13,7 @@ const DIGITS: usize = 64;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Signs {
     Sessions,
+    #[cfg(feature = "wasm")]
     Images,
 }
 
@@ -20,6 +21,7 @@ impl Signs {
     fn file_name(self) -> &'static str {
         match self {
             Self::Sessions => "session.key",
+            #[cfg(feature = "wasm")]
             Self::Images => "image.key",
         }
     }
@@ -32,6 +34,7 @@ pub(crate) fn of(signs: Signs, file: Option<&Path>) -> Result<[u8; 32], Failure>
 }
 
 /// The same without making one: None where there is none.
+#[cfg(feature = "wasm")]
 pub(crate) fn existing(signs: Signs, file: Option<&Path>) -> Result<Option<[u8; 32]>, Failure> {
     let place = place(signs, file)?;
     match File::open(&place).and_then(read) {

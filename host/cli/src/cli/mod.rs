@@ -25,6 +25,8 @@ mod policy;
 mod printer;
 mod progress;
 mod run;
+#[cfg(feature = "server")]
+mod serve;
 mod session;
 mod source;
 mod store;
@@ -57,6 +59,8 @@ Examples:
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(Box<run::RunArgs>),
+    #[cfg(feature = "server")]
+    Serve(Box<serve::ServeArgs>),
     #[cfg(feature = "wasm")]
     Image(image::ImageArgs),
     Tools(tools::ToolsArgs),
@@ -74,6 +78,8 @@ enum Command {
 pub(crate) fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Run(args) => run::main(*args),
+        #[cfg(feature = "server")]
+        Command::Serve(args) => serve::main(*args),
         #[cfg(feature = "wasm")]
         Command::Image(args) => image::main(args),
         Command::Tools(args) => tools::main(args),

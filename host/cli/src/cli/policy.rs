@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use clap::Subcommand;
 use pcm_sandbox::middleware::{
-    Action, ActivePolicy, ApprovalLayer, ApprovalRequest, Approver, AuditLog, Layer,
+    Action, ActivePolicy, ApprovalLayer, ApprovalRequest, Approvals, Approver, AuditLog, Layer,
     MiddlewareError, NameGlob, Outcome, PolicyFile, PolicySetup, PolicyWarning, Rule,
 };
 use pcm_sandbox::{Limits, SessionBuilder, Value, json};
@@ -28,9 +28,9 @@ pub(crate) struct PolicyArgs {
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
 
-    /// Ask on the terminal before calls: those that the policy asks about, or else all of tools; or
-    /// those of these names, as `tools.mail.*`. While somebody thinks, no time runs: without
-    /// --timeout only processor time is limited
+    /// Ask before calls: those that the policy asks about, or else all of tools; or those of these
+    /// names, as `tools.mail.*`. A command asks on the terminal, and while somebody thinks no time
+    /// runs: without --timeout only processor time is limited. A server has them wait at /approvals
     #[arg(
         long,
         value_name = "NAMES",
@@ -81,25 +81,36 @@ impl PolicyArgs {
         limits
     }
 
-    /// Adds what the arguments say.
+    /// Adds what the arguments say; whoever sits at the terminal is asked.
     pub(crate) fn add_to(&self, builder: SessionBuilder) -> Result<SessionBuilder, Failure> {
+        let approver: Arc<dyn Approver> = match &self.approve {
+            Some(_) => Arc::new(Terminal::open()?),
+            None => Arc::new(Nobody),
+        };
+        let (builder, _) = self.add_with(builder, Some(approver))?;
+        Ok(builder)
+    }
+
+    /// The same, where this one is asked, or calls wait in the approvals that are given back.
+    pub(crate) fn add_with(
+        &self,
+        builder: SessionBuilder,
+        approver: Option<Arc<dyn Approver>>,
+    ) -> Result<(SessionBuilder, Option<Approvals>), Failure> {
         if self.policy.is_none() && self.approve.is_none() && self.audit.is_none() {
-            return Ok(builder);
+            return Ok((builder, None));
         }
         let file = match &self.policy {
             Some(file) => load(file)?,
             None => ALLOW_ALL.parse().map_err(|error| failed(&error))?,
         };
         tell_warnings(&file);
-        let approver: Arc<dyn Approver> = match &self.approve {
-            Some(_) => Arc::new(Terminal::open()?),
-            None => Arc::new(Nobody),
-        };
         let audit = self.audit_log()?;
-        let setup = PolicySetup { approver: Some(approver), audit, ..PolicySetup::default() };
+        let setup = PolicySetup { approver, audit, ..PolicySetup::default() };
         let active = file.activate(setup).map_err(|error| failed(&error))?;
         let own = self.asked_about(&active)?;
-        Ok(builder.policy_with(&active, own))
+        let builder = builder.policy_with(&active, own);
+        Ok((builder, Some(active.approvals().clone())))
     }
 
     fn audit_log(&self) -> Result<Option<AuditLog>, Failure> {

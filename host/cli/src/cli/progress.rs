@@ -2,7 +2,7 @@
 
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::time::sleep;
 
@@ -12,8 +12,9 @@ use super::output::{Stream, Streams};
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Tells every step, with the seconds that have passed.
+#[cfg(feature = "wasm")]
 pub(crate) fn with_seconds() -> impl Fn(&str) + Send + Sync + 'static {
-    let began = Instant::now();
+    let began = std::time::Instant::now();
     move |step| say(&format!("{:6.1} s  {step}\n", began.elapsed().as_secs_f64()))
 }
 

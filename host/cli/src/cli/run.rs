@@ -83,9 +83,6 @@ pub(crate) fn main(args: RunArgs) -> Result<ExitCode, Failure> {
     let builder = builder.places(args.host.places()?).network(args.network.profile()?);
     let builder = args.wall.add_to(args.policy.add_to(builder)?);
     let builder = builder.map_err(|error| Failure::startup(error.to_string()))?;
-    // What waits for a session to come, in a program that has one.
-    #[cfg(feature = "deno")]
-    pcm_sandbox::DenoEngine::shared().set_spares(0);
     let runtime = super::runtime()?;
     let printer = Printer::start(format);
     let code = runtime.block_on(async {

@@ -46,10 +46,10 @@ pub(crate) struct LimitArgs {
     vfs: Option<u64>,
 }
 
-/// What a session begins with and what is left of it.
+/// What a sandbox is like.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Session")]
-pub(crate) struct SessionArgs {
+pub(crate) struct SandboxArgs {
     /// Make up clocks and random numbers, the same each time: the same program gives the same bytes
     /// and uses the same fuel on every machine
     #[arg(long)]
@@ -63,6 +63,14 @@ pub(crate) struct SessionArgs {
     /// layer that ends with the session
     #[arg(long, value_name = "HOST:GUEST[:ro|rw|overlay]", value_parser = mount)]
     mount: Vec<Mount>,
+}
+
+/// What a session begins with and what is left of it.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Session")]
+pub(crate) struct SessionArgs {
+    #[command(flatten)]
+    sandbox: SandboxArgs,
 
     /// Copy a file into the session before the code runs; into /work if no place is named
     #[arg(long, value_name = "FILE[:GUEST]", value_parser = transfer)]
@@ -115,8 +123,8 @@ impl LimitArgs {
     }
 }
 
-impl SessionArgs {
-    /// A session as the arguments say, up to what is put into it.
+impl SandboxArgs {
+    /// A session as the arguments say.
     pub(crate) fn builder(&self, backend: BackendKind, limits: Limits) -> SessionBuilder {
         let mut builder = Session::builder().backend(backend).limits(limits);
         if self.deterministic {
@@ -126,6 +134,13 @@ impl SessionArgs {
             builder = builder.rollback();
         }
         self.mount.iter().cloned().fold(builder, SessionBuilder::mount)
+    }
+}
+
+impl SessionArgs {
+    /// A session as the arguments say, up to what is put into it.
+    pub(crate) fn builder(&self, backend: BackendKind, limits: Limits) -> SessionBuilder {
+        self.sandbox.builder(backend, limits)
     }
 
     /// Brings the session to where the code begins.
@@ -218,7 +233,7 @@ fn transfer(text: &str) -> Result<Transfer, String> {
 }
 
 /// A duration; a bare number is seconds, as for `timeout` and `sleep`.
-fn time(text: &str) -> Result<Duration, String> {
+pub(super) fn time(text: &str) -> Result<Duration, String> {
     let time = match text.parse::<f64>() {
         Ok(seconds) => Duration::try_from_secs_f64(seconds).ok(),
         Err(_) => humantime::parse_duration(text).ok(),

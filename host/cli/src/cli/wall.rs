@@ -38,12 +38,24 @@ impl WallArgs {
         self.backend
     }
 
-    /// The builder with the wall. In this process one session comes, and none waits for another.
+    /// The builder with the wall, for one session: what waits for another is not made.
     pub(crate) fn add_to(&self, builder: SessionBuilder) -> Result<SessionBuilder, Error> {
+        #[cfg(feature = "deno")]
+        pcm_sandbox::DenoEngine::shared().set_spares(0);
+        self.add_for(builder, 0, 1)
+    }
+
+    /// The same for up to so many sessions at a time, so many of which wait ahead of time.
+    pub(crate) fn add_for(
+        &self,
+        builder: SessionBuilder,
+        warm: usize,
+        most: usize,
+    ) -> Result<SessionBuilder, Error> {
         match self.placement.unwrap_or_else(|| Placement::of(self.backend)) {
             Placement::Worker if self.backend.is_built_in() => {
                 let jail = self.jail.unwrap_or_default();
-                let config = PoolConfig { jail, warm: 0, ..worker::config(self.backend) };
+                let config = PoolConfig { jail, warm, most, ..worker::config(self.backend) };
                 Ok(builder.workers(&Pool::new(config)?))
             }
             #[cfg(feature = "subprocess")]
@@ -52,7 +64,7 @@ impl WallArgs {
                     python_version: self.python_version.clone(),
                     venv_path: self.venv_path.clone(),
                     jail: self.jail.unwrap_or(JailMode::Off),
-                    spares: 0,
+                    spares: warm,
                     ..pcm_sandbox::KernelConfig::default()
                 };
                 Ok(builder.kernels(&pcm_sandbox::SubprocessEngine::new(config)))

@@ -22,7 +22,7 @@ pub struct PolicySetup {
 }
 
 /// A policy file at work: the log is open, the secrets are known. One serves all sessions.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct ActivePolicy {
     policy: Arc<Policy>,
     approvals: Approvals,
