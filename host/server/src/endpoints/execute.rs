@@ -25,10 +25,12 @@ struct Code {
     code: String,
     #[serde(default)]
     timeout: Option<f64>,
+    #[serde(default)]
+    repr: bool,
 }
 
 pub(super) async fn execute(mut call: Call) -> Result<Answer, Refusal> {
-    let Code { code, timeout } = call.json()?;
+    let Code { code, timeout, repr } = call.json()?;
     let timeout = timeout_of(&call.state, timeout)?;
     let wants_events = events::are_wanted(&call);
     let (session, is_new) = session(&call).await?;
@@ -36,7 +38,7 @@ pub(super) async fn execute(mut call: Call) -> Result<Answer, Refusal> {
     // With events its id is told at once, else with the result.
     let id = (is_new && !wants_events).then(|| session.id.clone());
     let mut unknown = EndUnlessTold { state: Arc::clone(&state), id };
-    let run = Run { state, session, code, timeout, held: call.held };
+    let run = Run { state, session, code, timeout, repr, held: call.held };
     if wants_events {
         return Ok(events::stream(run));
     }
@@ -98,6 +100,8 @@ pub(crate) struct Run {
     session: InUse,
     code: String,
     timeout: Duration,
+    /// Whether the value's `repr` is wanted whatever the value is.
+    repr: bool,
     /// The memory that its code has.
     held: Held,
 }
@@ -110,13 +114,14 @@ impl Run {
 
     /// Runs the code, and gives what the client reads. Who drops this cancels the run.
     pub(crate) async fn done(self, events: Option<EventSink>) -> Result<Value, Refusal> {
-        let Self { state, session, code, timeout, held } = self;
+        let Self { state, session, code, timeout, repr, held } = self;
         let turn = tokio::time::timeout(timeout + GRACE, session.running.lock()).await;
         let turn = turn.map_err(|_| {
             Refusal::conflict("another run of this session goes on; interrupt it, or try later")
         })?;
         let mut request = RunRequest::new(code).timeout(timeout);
         request.events = events;
+        request.repr = repr;
         let run = session.session.run_request(request);
         let result = match tokio::time::timeout(timeout + GRACE, run).await {
             Ok(result) => result,

@@ -94,7 +94,7 @@ pub(crate) fn file() -> Value {
 
 pub(crate) fn code() -> Value {
     let timeout = json!({"type": ["number", "null"], "minimum": 0});
-    fields(1, [("code", text()), ("timeout", timeout)])
+    fields(1, [("code", text()), ("timeout", timeout), ("repr", boolean())])
 }
 
 pub(crate) fn result() -> Value {
