@@ -9,6 +9,8 @@ use pcm_middleware::{ActivePolicy, AuditLog, Layer};
 #[cfg(feature = "network")]
 use pcm_network::{NetworkPort, NetworkProfile, WithNetwork};
 use pcm_runtime_api::{Executor, HostError, HostPort, Limits, Mount, SandboxConfig};
+#[cfg(feature = "remote")]
+use pcm_runtime_remote::{RemoteConfig, RemoteSandbox};
 #[cfg(feature = "subprocess")]
 use pcm_runtime_subprocess::{
     EnvironmentPackages, KernelConfig, SubprocessEngine, SubprocessSandbox,
@@ -41,6 +43,8 @@ pub struct SessionBuilder {
     workers: Option<Pool>,
     #[cfg(feature = "subprocess")]
     kernels: Option<SubprocessEngine>,
+    #[cfg(feature = "remote")]
+    remote: Option<RemoteConfig>,
     config: SandboxConfig,
     timeout: Option<Duration>,
     functions: Vec<Function>,
@@ -109,6 +113,15 @@ impl SessionBuilder {
     pub fn kernels(mut self, engine: &SubprocessEngine) -> Self {
         self.kernels = Some(engine.clone());
         self.backend(BackendKind::Subprocess)
+    }
+
+    /// Runs the code on a session server somewhere else, in the workspace of the session's storage. The
+    /// server has the tools, the packages, and what decides about calls: to name any of these here is an
+    /// error. Of the limits, the timeout is told to it.
+    #[cfg(feature = "remote")]
+    pub fn remote(mut self, server: RemoteConfig) -> Self {
+        self.remote = Some(server);
+        self.backend(BackendKind::Container)
     }
 
     /// Runs the engine in a worker of this pool, in place of one of those that sessions share. How much of
@@ -413,6 +426,10 @@ impl SessionBuilder {
     /// The tools, and what was wrong with those that are not there.
     async fn load_tools(&mut self) -> Result<(Registry, Vec<Problem>), Error> {
         let has_tools = !(self.functions.is_empty() && self.adapters.is_empty());
+        #[cfg(feature = "remote")]
+        if has_tools && self.remote.is_some() {
+            return Err(Error::RemoteHasIt { what: "tools" });
+        }
         if self.port.is_some() && (has_tools || self.places.has_tools()) {
             return Err(Error::ToolsAndPort);
         }
@@ -435,6 +452,8 @@ impl SessionBuilder {
     fn host(&mut self, storage: Arc<dyn Storage>) -> Result<Host, Error> {
         self.config.limits.timeout = self.timeout.or(self.config.limits.timeout);
         self.check_network()?;
+        #[cfg(feature = "remote")]
+        self.check_remote(&*storage)?;
         let progress = self.progress.clone();
         let mut host = Host::new()
             .storage(storage)
@@ -465,6 +484,25 @@ impl SessionBuilder {
         Ok(if let Some(port) = self.port.take() { host.port(port) } else { host })
     }
 
+    /// Nobody shall rely on what the server would not hear of.
+    #[cfg(feature = "remote")]
+    fn check_remote(&mut self, storage: &dyn Storage) -> Result<(), Error> {
+        let Some(remote) = &mut self.remote else { return Ok(()) };
+        let said = [
+            (!self.layers.is_empty(), "a policy"),
+            (self.port.is_some(), "a port"),
+            (self.places.tools.is_some(), "tools"),
+            (!self.packages.is_empty() || !self.wheels.is_empty(), "packages"),
+        ];
+        if let Some((_, what)) = said.into_iter().find(|(is_said, _)| *is_said) {
+            return Err(Error::RemoteHasIt { what });
+        }
+        if remote.workspace.is_none() {
+            remote.workspace = storage.workspace().map(ToString::to_string);
+        }
+        Ok(())
+    }
+
     /// Who says which hosts may be reached relies on it.
     #[cfg(feature = "network")]
     fn check_network(&self) -> Result<(), Error> {
@@ -493,6 +531,10 @@ impl SessionBuilder {
     }
 
     async fn executor(self) -> Result<Arc<dyn Executor>, Error> {
+        #[cfg(feature = "remote")]
+        if let Some(server) = &self.remote {
+            return Ok(Arc::new(RemoteSandbox::new(server, self.config)?));
+        }
         #[cfg(feature = "subprocess")]
         if self.backend == BackendKind::Subprocess && self.placement != Some(Placement::Worker) {
             return self.kernel().await;

@@ -69,6 +69,12 @@ pub enum Error {
     #[cfg(feature = "subprocess")]
     #[error(transparent)]
     Subprocess(#[from] pcm_runtime_subprocess::SubprocessError),
+    /// Something was given that a session server has itself.
+    #[error("a session server has {what} of its own: say it there, not here")]
+    RemoteHasIt {
+        /// What was given.
+        what: &'static str,
+    },
     /// An image was given, and a worker has none.
     #[error("an image is loaded into this process: with it, use the placement in-process")]
     ImageInWorker,

@@ -32,6 +32,7 @@
 //! * `subprocess`: the subprocess backend, an `IPython` kernel in a process and an environment of its
 //!   own.
 //! * `wasm`: the default backend, Python for WASI under wasmtime, with packages and images for it.
+//! * `remote`: sessions on a session server somewhere else.
 //! * `server`: the session server, [`server`], over sessions of a [`SessionTemplate`].
 //! * `cli`: the `pcm-sandbox` command. Embedders leave it out with `default-features = false`.
 //!
@@ -75,6 +76,8 @@ pub use pcm_runtime_api::{
 pub use pcm_runtime_deno::{DenoEngine, DenoError, DenoInfo};
 #[cfg(feature = "in-process")]
 pub use pcm_runtime_in_process::{InProcessConfig, InProcessEngine, InProcessError, InProcessInfo};
+#[cfg(feature = "remote")]
+pub use pcm_runtime_remote::{RemoteConfig, Token};
 #[cfg(feature = "subprocess")]
 pub use pcm_runtime_subprocess::{
     EnvironmentPackages, KernelConfig, SubprocessEngine, SubprocessError,

@@ -1,6 +1,6 @@
 //! Sessions on a server that does what it likes.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::needless_pass_by_value, reason = "tests")]
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -156,21 +156,22 @@ async fn a_session_that_was_lost_is_replaced_and_nobody_notices() {
 
 #[tokio::test]
 async fn events_arrive_and_the_result_after_them() {
-    let server = Server::start(|asked| match &*asked.1 {
-        "/sessions" => opened(1),
-        _ => {
-            let event = json!({"event": "output", "stream": "stdout", "text": "hi\n"});
-            let result = json!({"value": 3, "stdout": "hi\n", "error": null});
-            let text = format!("event: event\ndata: {event}\n\nevent: odd\ndata: {{}}\n\n: alive\n\nevent: result\ndata: {result}\n\n");
-            Reply::Raw("text/event-stream", text.into_bytes())
+    let server = Server::start(|asked| {
+        if asked.1 == "/sessions" {
+            return opened(1);
         }
+        let event = json!({"event": "output", "stream": "stdout", "text": "hi\n"});
+        let result = json!({"value": 3, "stdout": "hi\n", "error": null});
+        let odd = "event: odd\ndata: {}\n\n: alive\n\n";
+        let text = format!("event: event\ndata: {event}\n\n{odd}event: result\ndata: {result}\n\n");
+        Reply::Raw("text/event-stream", text.into_bytes())
     })
     .await;
     let heard = Arc::new(Mutex::new(Vec::new()));
-    let hears = Arc::clone(&heard);
+    let list = Arc::clone(&heard);
     let request = RunRequest::new("print('hi')").on_event(move |event| {
         if let RunEvent::Output { text, .. } = event {
-            hears.lock().unwrap().push(text);
+            list.lock().unwrap().push(text);
         }
     });
     let result = server.sandbox().run(request).await;

@@ -81,8 +81,7 @@ pub(crate) fn main(args: RunArgs) -> Result<ExitCode, Failure> {
     let codes = args.source.read()?;
     let builder = args.session.builder(backend, limits.clone());
     let builder = builder.places(args.host.places()?).network(args.network.profile()?);
-    let builder = args.wall.add_to(args.policy.add_to(builder)?);
-    let builder = builder.map_err(|error| Failure::startup(error.to_string()))?;
+    let builder = args.wall.add_to(args.policy.add_to(builder)?)?;
     let runtime = super::runtime()?;
     let printer = Printer::start(format);
     let code = runtime.block_on(async {

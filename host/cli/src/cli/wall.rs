@@ -2,7 +2,9 @@
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use pcm_sandbox::worker::{JailMode, Pool, PoolConfig};
-use pcm_sandbox::{BackendKind, Error, Placement, SessionBuilder, worker};
+use pcm_sandbox::{BackendKind, Placement, SessionBuilder, worker};
+
+use super::exit::Failure;
 
 /// The wall around the code.
 #[derive(Debug, clap::Args)]
@@ -31,15 +33,42 @@ pub(crate) struct WallArgs {
     #[cfg(feature = "subprocess")]
     #[arg(long, value_name = "FOLDER", visible_alias = "venv-dir")]
     venv_path: Option<std::path::PathBuf>,
+
+    /// Run the code on a session server somewhere else, in the workspace that --workspace names; it has
+    /// tools, packages and policies of its own
+    #[cfg(feature = "remote")]
+    #[arg(long, value_name = "URL", conflicts_with_all = ["placement", "jail"])]
+    remote_url: Option<String>,
+
+    /// The file with the token that the session server knows you by; without it PCM_REMOTE_TOKEN has it
+    #[cfg(feature = "remote")]
+    #[arg(long, value_name = "FILE", requires = "remote_url")]
+    remote_token_file: Option<std::path::PathBuf>,
 }
 
 impl WallArgs {
     pub(crate) fn backend(&self) -> BackendKind {
+        #[cfg(feature = "remote")]
+        if self.remote_url.is_some() {
+            return BackendKind::Container;
+        }
         self.backend
     }
 
+    /// The builder with the session server, where one is named.
+    #[cfg(feature = "remote")]
+    fn add_remote(&self, builder: SessionBuilder, url: &str) -> Result<SessionBuilder, Failure> {
+        let token = match &self.remote_token_file {
+            Some(file) => Some(token(file)?),
+            None => std::env::var("PCM_REMOTE_TOKEN").ok(),
+        };
+        let mut server = pcm_sandbox::RemoteConfig::new(url);
+        server.token = token.map(pcm_sandbox::Token::new);
+        Ok(builder.remote(server))
+    }
+
     /// The builder with the wall, for one session: what waits for another is not made.
-    pub(crate) fn add_to(&self, builder: SessionBuilder) -> Result<SessionBuilder, Error> {
+    pub(crate) fn add_to(&self, builder: SessionBuilder) -> Result<SessionBuilder, Failure> {
         #[cfg(feature = "deno")]
         pcm_sandbox::DenoEngine::shared().set_spares(0);
         self.add_for(builder, 0, 1)
@@ -51,12 +80,18 @@ impl WallArgs {
         builder: SessionBuilder,
         warm: usize,
         most: usize,
-    ) -> Result<SessionBuilder, Error> {
+    ) -> Result<SessionBuilder, Failure> {
+        #[cfg(feature = "remote")]
+        if let Some(url) = &self.remote_url {
+            return self.add_remote(builder, url);
+        }
         match self.placement.unwrap_or_else(|| Placement::of(self.backend)) {
             Placement::Worker if self.backend.is_built_in() => {
                 let jail = self.jail.unwrap_or_default();
                 let config = PoolConfig { jail, warm, most, ..worker::config(self.backend) };
-                Ok(builder.workers(&Pool::new(config)?))
+                let pool =
+                    Pool::new(config).map_err(|error| Failure::startup(error.to_string()))?;
+                Ok(builder.workers(&pool))
             }
             #[cfg(feature = "subprocess")]
             _ if self.backend == BackendKind::Subprocess => {
@@ -71,6 +106,17 @@ impl WallArgs {
             }
             placement => Ok(builder.placement(placement)),
         }
+    }
+}
+
+/// What the file says, without the end of its line.
+#[cfg(any(feature = "remote", feature = "server"))]
+pub(crate) fn token(file: &std::path::Path) -> Result<String, Failure> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| Failure::usage(format!("cannot read {}: {error}", file.display())))?;
+    match text.trim() {
+        "" => Err(Failure::usage(format!("{} has no token in it", file.display()))),
+        token => Ok(token.to_owned()),
     }
 }
 

@@ -21,7 +21,7 @@ use crate::{events, ids};
 const GRACE: Duration = Duration::from_secs(10);
 
 #[derive(Deserialize)]
-struct Code {
+struct Asked {
     code: String,
     #[serde(default)]
     timeout: Option<f64>,
@@ -30,7 +30,7 @@ struct Code {
 }
 
 pub(super) async fn execute(mut call: Call) -> Result<Answer, Refusal> {
-    let Code { code, timeout, repr } = call.json()?;
+    let Asked { code, timeout, repr } = call.json()?;
     let timeout = timeout_of(&call.state, timeout)?;
     let wants_events = events::are_wanted(&call);
     let (session, is_new) = session(&call).await?;

@@ -4,7 +4,7 @@ mod environment;
 mod log;
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{self, ExitCode};
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +24,7 @@ use super::packages::PackageArgs;
 use super::policy::PolicyArgs;
 use super::progress::Waiting;
 use super::session::{LimitArgs, SandboxArgs, time};
-use super::wall::WallArgs;
+use super::wall::{WallArgs, token};
 use environment::Environment;
 use log::LogArgs;
 
@@ -160,10 +160,7 @@ async fn serve(args: ServeArgs, environment: &Environment) -> Result<(), Failure
     let builder = builder.network(args.network.profile()?);
     let (builder, approvals) = args.policy.add_with(builder, None)?;
     config.approvals = approvals;
-    let builder = args
-        .wall
-        .add_for(builder, args.server.warm, config.limits.max_sessions)
-        .map_err(|error| Failure::startup(error.to_string()))?;
+    let builder = args.wall.add_for(builder, args.server.warm, config.limits.max_sessions)?;
     let builder = environment.packages(args.packages.add_to(builder).await?);
     let template = template(builder, places, environment).await?;
     host::tell(template.tool_problems());
@@ -241,16 +238,6 @@ impl ServerArgs {
             limits.requests_per_second = requests;
         }
         Ok(config)
-    }
-}
-
-/// What the file says, without the end of its line.
-fn token(file: &Path) -> Result<String, Failure> {
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| Failure::usage(format!("cannot read {}: {error}", file.display())))?;
-    match text.trim() {
-        "" => Err(Failure::usage(format!("{} has no token in it", file.display()))),
-        token => Ok(token.to_owned()),
     }
 }
 
