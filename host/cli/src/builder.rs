@@ -419,7 +419,8 @@ impl SessionBuilder {
     }
 
     async fn start_with(self, host: Host) -> Result<pcm_session::Session, Error> {
-        let executor = self.executor().await?;
+        // Large: what any of the backends needs to start.
+        let executor = Box::pin(self.executor()).await?;
         Ok(pcm_session::Session::start(executor, host).await?)
     }
 

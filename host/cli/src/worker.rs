@@ -155,6 +155,10 @@ pub fn sandbox(
 
 /// Makes the files without which no worker can start. On the first use of a version that takes seconds,
 /// of which `progress` hears; later nothing.
+#[cfg_attr(
+    not(feature = "deno"),
+    expect(clippy::unused_async, reason = "the other backends are ready")
+)]
 pub async fn prepare(
     backend: BackendKind,
     pool: &Pool,

@@ -135,6 +135,8 @@ def _remember_source(text: str, filename: str) -> None:
         line if len(line) <= _MAX_LINE else f"{line[:_MAX_LINE]}…\n"
         for line in StringIO(text, newline=None)  # not splitlines(): Python knows fewer ends
     ]
+    if lines and not lines[-1].endswith("\n"):
+        lines[-1] += "\n"  # as lines of files; Python 3.11 counts it where it points at a column
     _lines[filename] = (len(text), None, lines, filename)
     _remembered.pop(filename, None)
     _remembered[filename] = None

@@ -23,6 +23,10 @@ class Shown(SessionTest):
             self.assertRegex(traceback[1], '  File "<run [0-9]+>", line 1, in <module>')
             self.assertNotIn("pcm_guest", "".join(traceback))
 
+    def test_the_place_in_the_line_is_pointed_at(self) -> None:
+        shown = self.run_code("1 / 0").traceback.splitlines()
+        self.assertEqual(shown[2:4], ["    1 / 0", "    ~~^~~"])
+
     def test_frames_of_libraries_below_the_users(self) -> None:
         traceback = self.run_code("import json\njson.loads('{')").traceback
         self.assertIn("decode", traceback)

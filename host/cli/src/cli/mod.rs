@@ -24,6 +24,7 @@ mod packages;
 mod policy;
 mod printer;
 mod progress;
+mod repl;
 mod run;
 #[cfg(feature = "server")]
 mod serve;
@@ -59,6 +60,7 @@ Examples:
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(Box<run::RunArgs>),
+    Repl(Box<repl::ReplArgs>),
     #[cfg(feature = "server")]
     Serve(Box<serve::ServeArgs>),
     #[cfg(feature = "wasm")]
@@ -78,6 +80,7 @@ enum Command {
 pub(crate) fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Run(args) => run::main(*args),
+        Command::Repl(args) => repl::main(&args),
         #[cfg(feature = "server")]
         Command::Serve(args) => serve::main(*args),
         #[cfg(feature = "wasm")]

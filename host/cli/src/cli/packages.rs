@@ -50,6 +50,10 @@ pub(crate) struct PackageArgs {
 
 impl PackageArgs {
     /// Adds what the arguments say.
+    #[cfg_attr(
+        not(feature = "wasm"),
+        expect(clippy::unused_async, reason = "images are all that is opened")
+    )]
     pub(crate) async fn add_to(&self, builder: SessionBuilder) -> Result<SessionBuilder, Failure> {
         let mut builder = builder.packages(&self.dep);
         for file in &self.requirements {

@@ -23,6 +23,7 @@ pub(crate) enum Format {
 enum Message {
     Event(RunEvent),
     Result { result: Box<ExecutionResult>, last: bool },
+    Settle(Sender<()>),
     End,
 }
 
@@ -66,6 +67,13 @@ impl Printer {
         drop(self.messages.send(Message::Result { result: Box::new(result), last }));
     }
 
+    /// Waits until what was taken so far is written.
+    pub(crate) fn settle(&self) {
+        let (settled, is_settled) = mpsc::channel();
+        drop(self.messages.send(Message::Settle(settled)));
+        let _ = is_settled.recv(); // who writes has ended, then
+    }
+
     /// Waits until everything is written.
     pub(crate) fn finish(self) {
         drop(self.messages.send(Message::End));
@@ -97,6 +105,12 @@ impl Page {
             match message {
                 Message::Event(event) => self.event(&event),
                 Message::Result { result, last } => self.result(*result, last),
+                Message::Settle(settled) => {
+                    self.streams.end_line(Stream::Out);
+                    self.streams.end_line(Stream::Err);
+                    self.streams.flush();
+                    let _ = settled.send(()); // somebody waits for it
+                }
                 Message::End => break,
             }
         }

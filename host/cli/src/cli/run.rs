@@ -120,7 +120,7 @@ async fn start(builder: SessionBuilder) -> Result<(Session, Interrupts), Executi
 }
 
 /// Packages may have to be fetched first.
-async fn start_session(builder: SessionBuilder) -> Result<Session, Error> {
+pub(super) async fn start_session(builder: SessionBuilder) -> Result<Session, Error> {
     let waiting = Waiting::default();
     let session = waiting.during(builder.on_progress(waiting.listener()).start()).await;
     // Packages that the code adds are told of at once: nobody else would say what takes so long.

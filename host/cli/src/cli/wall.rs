@@ -40,7 +40,7 @@ pub(crate) struct WallArgs {
     #[arg(long, value_name = "URL", conflicts_with_all = ["placement", "jail"])]
     remote_url: Option<String>,
 
-    /// The file with the token that the session server knows you by; without it PCM_REMOTE_TOKEN has it
+    /// The file with the token that the session server knows you by; without it `PCM_REMOTE_TOKEN` has it
     #[cfg(feature = "remote")]
     #[arg(long, value_name = "FILE", requires = "remote_url")]
     remote_token_file: Option<std::path::PathBuf>,

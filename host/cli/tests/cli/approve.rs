@@ -1,45 +1,12 @@
 //! `run --approve`, with somebody at a terminal.
 
 use std::fs;
-use std::process::Command;
 
 use crate::TestResult;
 use crate::command::Ended;
 use crate::policy::PAY;
+use crate::terminal;
 use crate::world::World;
-
-/// Runs the arguments on a terminal of their own, and types each answer when its question is there.
-const DRIVER: &str = r#"
-import json, os, pty, select, sys, time
-
-program, answers = sys.argv[1:-1], json.loads(sys.argv[-1])
-child, terminal = pty.fork()
-if child == 0:
-    os.execv(program[0], program)
-shown, seen = b"", 0
-deadline = time.time() + 60
-
-def read():
-    global shown
-    if not select.select([terminal], [], [], 1)[0]:
-        return True
-    try:
-        piece = os.read(terminal, 4096)
-    except OSError:
-        return False
-    shown += piece
-    return bool(piece)
-
-for question, answer in answers:
-    while question.encode() not in shown[seen:] and time.time() < deadline and read():
-        pass
-    seen = len(shown)
-    os.write(terminal, answer.encode() + b"\n")
-while time.time() < deadline and read():
-    pass
-print(shown.decode())
-sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-"#;
 
 const QUESTION: &str = "allow it?";
 
@@ -48,11 +15,11 @@ fn answered(answers: &[(&str, &str)]) -> Result<Ended, Box<dyn std::error::Error
     let world = World::new()?;
     fs::create_dir_all(world.path("base/tools"))?;
     fs::write(world.path("base/tools/pay.yaml"), PAY)?;
-    let mut driver = Command::new("python3");
-    driver.args(["-c", DRIVER, env!("CARGO_BIN_EXE_pcm-sandbox"), "run", "--approve"]);
-    driver.arg("--base").arg(world.path("base")).args(["-c", "tools.pay(amount=5000)"]);
-    driver.arg(serde_json::to_string(answers)?);
-    Ok(driver.output()?.into())
+    let base = world.path("base").display().to_string();
+    let run = ["run", "--approve", "--base", &base, "-c", "tools.pay(amount=5000)"];
+    let lines: Vec<_> =
+        answers.iter().map(|(question, answer)| (*question, format!("{answer}\n"))).collect();
+    terminal::talk(&world, &run, &lines)
 }
 
 #[test]

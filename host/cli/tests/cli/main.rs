@@ -16,9 +16,11 @@ mod placement;
 mod policy;
 mod pyodide;
 mod redis;
+mod repl;
 mod sources;
 mod states;
 mod store;
+mod terminal;
 #[path = "../../../packages/src/wheel/testing.rs"]
 #[expect(dead_code, reason = "the tests of pcm-packages need more of it")]
 mod testing;
