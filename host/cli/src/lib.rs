@@ -72,6 +72,8 @@ pub use pcm_runtime_api::{
     Limits, MimeBundle, Mount, MountAccess, MountSource, Namespace, NoHost, OutputStream, Payload,
     RunEvent, RunRequest, SandboxConfig, SessionState, Usage, ValueType,
 };
+/// The folder for what is made once and kept: `${XDG_CACHE_HOME:-~/.cache}/pcm-sandbox`.
+pub use pcm_runtime_cache::root as cache_root;
 #[cfg(feature = "deno")]
 pub use pcm_runtime_deno::{DenoEngine, DenoError, DenoInfo};
 #[cfg(feature = "in-process")]

@@ -7,6 +7,7 @@ mod approve;
 mod arguments;
 mod artifacts;
 mod audit;
+mod cache;
 mod deps;
 mod doctor;
 mod exit;
@@ -29,6 +30,7 @@ mod run;
 #[cfg(feature = "server")]
 mod serve;
 mod session;
+mod shell;
 mod source;
 mod store;
 mod table;
@@ -74,6 +76,9 @@ enum Command {
     Audit(audit::AuditArgs),
     Doctor(doctor::DoctorArgs),
     Limits(limits::LimitsArgs),
+    Cache(cache::CacheArgs),
+    Completions(shell::CompletionsArgs),
+    Man(shell::ManArgs),
 }
 
 /// Does what the arguments of this process say.
@@ -94,6 +99,9 @@ pub(crate) fn main() -> ExitCode {
         Command::Audit(args) => audit::main(args),
         Command::Doctor(args) => doctor::main(&args),
         Command::Limits(args) => Ok(limits::main(&args)),
+        Command::Cache(args) => cache::main(args),
+        Command::Completions(args) => Ok(shell::completions(&args)),
+        Command::Man(args) => shell::man(&args),
     };
     done.unwrap_or_else(Failure::report)
 }
