@@ -8,6 +8,7 @@ mod arguments;
 mod artifacts;
 mod audit;
 mod cache;
+mod config;
 mod deps;
 mod doctor;
 mod exit;
@@ -38,6 +39,7 @@ mod tools;
 mod wall;
 mod workflows;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -48,6 +50,10 @@ use exit::Failure;
 #[derive(Debug, Parser)]
 #[command(version, arg_required_else_help = true, after_help = EXAMPLES)]
 struct Cli {
+    /// Read this file of settings, in place of your own; `pcm-sandbox config` tells what it may say
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+
     #[command(subcommand)]
     command: Command,
 }
@@ -77,13 +83,18 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     Limits(limits::LimitsArgs),
     Cache(cache::CacheArgs),
+    Config(config::ConfigArgs),
     Completions(shell::CompletionsArgs),
     Man(shell::ManArgs),
 }
 
 /// Does what the arguments of this process say.
 pub(crate) fn main() -> ExitCode {
-    let done = match Cli::parse().command {
+    let cli = match config::parse() {
+        Ok(cli) => cli,
+        Err(failure) => return failure.report(),
+    };
+    let done = match cli.command {
         Command::Run(args) => run::main(*args),
         Command::Repl(args) => repl::main(&args),
         #[cfg(feature = "server")]
@@ -100,6 +111,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Doctor(args) => doctor::main(&args),
         Command::Limits(args) => Ok(limits::main(&args)),
         Command::Cache(args) => cache::main(args),
+        Command::Config(args) => config::main(args, cli.config),
         Command::Completions(args) => Ok(shell::completions(&args)),
         Command::Man(args) => shell::man(&args),
     };

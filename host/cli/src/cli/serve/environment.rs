@@ -153,9 +153,9 @@ mod tests {
         places.ok().and_then(|places| places.storage)
     }
 
-    fn redis(prefix: Option<&str>) -> Option<StoragePlace> {
+    fn redis(prefix: Option<&str>) -> StoragePlace {
         let url = "redis://localhost".to_owned();
-        Some(StoragePlace::Redis { url, prefix: prefix.map(str::to_owned) })
+        StoragePlace::Redis { url, prefix: prefix.map(str::to_owned) }
     }
 
     #[test]
@@ -163,11 +163,11 @@ mod tests {
         assert_eq!(storage(&[]), None);
         assert_eq!(storage(&[(BASE, "/data")]), Some(StoragePlace::Folder("/data".into())));
         let url = (REDIS, "redis://localhost");
-        assert_eq!(storage(&[url]), redis(None));
-        assert_eq!(storage(&[url, (PREFIX, "app")]), redis(Some("app")));
+        assert_eq!(storage(&[url]), Some(redis(None)));
+        assert_eq!(storage(&[url, (PREFIX, "app")]), Some(redis(Some("app"))));
         assert_eq!(
             storage(&[url, ("REDIS_WORKFLOWS_PREFIX", "app:workflows")]),
-            redis(Some("app"))
+            Some(redis(Some("app")))
         );
         assert_eq!(
             storage(&[

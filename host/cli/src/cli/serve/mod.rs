@@ -74,15 +74,15 @@ struct ServerArgs {
     listen: Option<SocketAddr>,
 
     /// The file with the one token that may do everything
-    #[arg(long, value_name = "FILE", group = "access")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["tokens", "no_auth"])]
     token_file: Option<PathBuf>,
 
     /// The file that lists tokens, with the workspaces and rights of each
-    #[arg(long, value_name = "FILE", group = "access")]
+    #[arg(long, value_name = "FILE", conflicts_with = "no_auth")]
     tokens: Option<PathBuf>,
 
     /// Serve this machine alone, and whoever is on it
-    #[arg(long, group = "access")]
+    #[arg(long)]
     no_auth: bool,
 
     /// What it is called among servers that share a storage; a random name unless told otherwise
@@ -283,7 +283,7 @@ mod tests {
 
     fn config(arguments: &[&str], variables: &[(&str, &str)]) -> Result<ServerConfig, String> {
         let cli = Cli::try_parse_from([&["pcm-sandbox", "serve"], arguments].concat());
-        let Ok(Cli { command: Command::Serve(args) }) = cli else {
+        let Ok(Cli { command: Command::Serve(args), .. }) = cli else {
             return Err("the arguments are not taken".to_owned());
         };
         args.server.config(&Environment::new(variables)).map_err(|failure| failure.to_string())
