@@ -7,7 +7,8 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::support::{Reply, Setup, until_is};
+use crate::ask::Reply;
+use crate::support::{Setup, until_is};
 
 #[tokio::test]
 async fn a_body_that_is_too_long_is_not_read() {
@@ -25,7 +26,7 @@ async fn a_body_that_is_too_long_is_not_read() {
     let head = |more: &str| {
         format!(
             "POST /execute HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n{more}\r\n",
-            crate::support::TOKEN
+            crate::ask::TOKEN
         )
     };
     let mut stream = TcpStream::connect(world.address).await.unwrap();
@@ -190,7 +191,7 @@ async fn a_body_that_does_not_come_is_not_waited_for() {
         let mut stream = TcpStream::connect(world.address).await.unwrap();
         let head = format!(
             "POST /execute HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n{begun}",
-            crate::support::TOKEN
+            crate::ask::TOKEN
         );
         stream.write_all(head.as_bytes()).await.unwrap();
         let reply = Reply::read(&mut stream).await;

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::{Place, Redis, Setup, World, until_is};
+use crate::redis::Redis;
+use crate::support::{Place, Setup, World, until_is};
 
 #[tokio::test]
 async fn two_servers_over_one_redis_serve_the_same_workspaces() {
