@@ -6,8 +6,11 @@ mod access;
 mod approvals;
 #[path = "../../../server/tests/http/ask.rs"]
 mod ask;
+mod balancer;
+mod contract;
 mod crashes;
 mod ending;
+mod manifest;
 mod program;
 #[path = "../../../server/tests/http/redis.rs"]
 mod redis;

@@ -107,6 +107,7 @@ async fn done_once(world: World) {
     assert_eq!(keyed("echo 2", "one").status().await, 422, "another request");
     assert_eq!(keyed("echo 1", &"k".repeat(256)).status().await, 422);
     assert_eq!(keyed("echo 1", "").status().await, 422);
+    assert_eq!(keyed("echo 1", "a\tb").status().await, 422);
     let events = keyed("echo 1", "events").header("Accept", "text/event-stream");
     assert_eq!(events.status().await, 422);
 
