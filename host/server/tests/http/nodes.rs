@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use pcm_storage::{RecordKey, RecordKind};
 use serde_json::{Value, json};
 
 use crate::redis::Redis;
@@ -63,6 +64,32 @@ async fn a_session_that_was_lost_with_its_server_is_made_anew() {
     let again = one.session(Some("w")).await;
     let kept = one.get("/api/workflows/kept").session(&again).send().await.json();
     assert_eq!(kept["name"], "kept");
+}
+
+#[tokio::test]
+async fn a_server_that_was_silent_for_a_while_has_its_sessions_still() {
+    let place = Place::memory();
+    let one = Setup::at(place.clone()).named("one").start().await;
+    let two = Setup::at(place.clone()).named("two").start().await;
+    let session = one.session(Some("w")).await;
+    let records = place.records();
+    let mut nodes = records.list(RecordKind::Node).await.unwrap().into_iter();
+    let asked = two.execute("echo 1").session(&session);
+    assert_eq!(asked.status().await, 421);
+    // What it says of itself expires, as if the records could not be reached for longer than that holds.
+    let silent = nodes.next().unwrap();
+    let other = nodes.next().unwrap();
+    for (id, _) in [&silent, &other] {
+        let key = RecordKey::new(RecordKind::Node, id).unwrap();
+        records.remove(&key).await.unwrap();
+    }
+    assert_eq!(asked.status().await, 400);
+    for (id, life) in [silent, other] {
+        let key = RecordKey::new(RecordKind::Node, &id).unwrap();
+        records.put(&key, life, Duration::from_mins(1)).await.unwrap();
+    }
+    assert_eq!(asked.status().await, 421);
+    assert_eq!(one.run(&session, "echo 1").await["value"], "1");
 }
 
 #[tokio::test]

@@ -57,7 +57,7 @@ impl Place {
         }
     }
 
-    fn records(&self) -> Arc<dyn Records> {
+    pub(crate) fn records(&self) -> Arc<dyn Records> {
         match self {
             Self::Memory(_, records) => Arc::new(records.clone()),
             Self::Files(_, records) => Arc::new(records.clone()),
