@@ -218,6 +218,14 @@ async fn events_and_interrupts_pass_the_balancer() {
         let events = crate::ask::Reply::parse(&heard).events();
         let (kind, result) = events.last().unwrap();
         assert_eq!((&**kind, &result["error_info"]["kind"]), ("result", &json!("cancelled")));
+
+        // Who hangs up ends the run, also from there.
+        let ask = cluster.nginx.execute("print('began')\nwhile True: pass").session(&session);
+        let mut stream = ask.header("Accept", "text/event-stream").open().await;
+        let mut heard = vec![0; 1];
+        stream.read_exact(&mut heard).await.unwrap();
+        drop(stream);
+        assert_eq!(cluster.nginx.run(&session, "1 + 1").await["value"], 2);
     }
 }
 

@@ -7,9 +7,8 @@ use std::process::{Command, Output, Stdio};
 use crate::ask::TOKEN;
 use crate::program::{Place, Program};
 
-/// The first is of the endpoints that need no sandbox, and of requests without a session; the second is
-/// all about one session.
-const EXAMPLES: &str = "25";
+/// The most requests that are made up for an endpoint, beside those that its parameters ask for.
+const EXAMPLES: &str = "12";
 
 /// What it looks for. Left out is whether everything that fits the document is taken: sessions, keys that
 /// were used before and names of packages are more than a schema can say.
@@ -77,7 +76,7 @@ async fn heavy_answers_are_as_the_document_says_without_a_session() {
 
 #[tokio::test]
 async fn heavy_answers_are_as_the_document_says_about_one_session() {
-    for place in Place::each() {
-        holds(&place, true).await;
-    }
+    // Over Redis where there is one.
+    let place = Place::each().pop().unwrap();
+    holds(&place, true).await;
 }
