@@ -127,7 +127,7 @@ mod tests {
         let template = Session::from_base(folder.path()).workspace("usual").template().await?;
         let name = "a.txt".parse()?;
         let data = || pcm_storage::ArtifactData::Text("one".to_owned());
-        template.storage(None)?.artifacts().save(&name, data(), "", None).await?;
+        template.storage(None)?.artifacts().save(&name, data(), "", serde_json::Map::new()).await?;
         let (usual, other) = ("usual".parse()?, "other".parse()?);
         let has = async |workspace: &WorkspaceId| {
             let storage = template.storage(Some(workspace))?;

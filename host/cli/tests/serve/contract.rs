@@ -8,7 +8,7 @@ use crate::ask::TOKEN;
 use crate::program::{Place, Program};
 
 /// The most requests that are made up for an endpoint, beside those that its parameters ask for.
-const EXAMPLES: &str = "12";
+const EXAMPLES: &str = "8";
 
 /// What it looks for. Left out is whether everything that fits the document is taken: sessions, keys that
 /// were used before and names of packages are more than a schema can say.
@@ -39,7 +39,7 @@ fn schemathesis(server: &Program, folder: &std::path::Path, arguments: &[&str]) 
         .args(["--no-color", "run", &format!("http://{}/openapi.json", server.address)])
         .args(["--header", &format!("Authorization: Bearer {TOKEN}")])
         .args(["--exclude-checks", LEFT_OUT, "--max-examples", EXAMPLES, "--seed", "1"])
-        .args(["--continue-on-failure", "--workers", "2", "--warnings", "off"])
+        .args(["--continue-on-failure", "--request-timeout", "60", "--warnings", "off"])
         .args(arguments)
         .current_dir(folder)
         .stdin(Stdio::null());
