@@ -152,15 +152,15 @@ fn load(
                     let mut client = server.client()?;
                     let mut times = Vec::new();
                     for number in (first..count).step_by(connections) {
-                        let begin = Instant::now();
+                        let asked = Instant::now();
                         work(&mut client, number)?;
-                        times.push(begin.elapsed());
+                        times.push(asked.elapsed());
                     }
                     Ok(times)
                 })
             })
             .collect();
-        let joined = clients.into_iter().map(|client| client.join());
+        let joined = clients.into_iter().map(thread::ScopedJoinHandle::join);
         joined.map(|part| part.unwrap_or_else(|_| Err(anyhow!("a client failed")))).collect()
     });
     let took = began.elapsed();
@@ -179,8 +179,8 @@ struct Server {
 }
 
 impl Server {
-    fn start(program: &Path, storage: &str, live: usize) -> Result<Self> {
-        let most = (live + 100).to_string();
+    fn start(program: &Path, storage: &str, sessions: usize) -> Result<Self> {
+        let most = (sessions + 100).to_string();
         let mut child = Command::new(program)
             .args(["serve", "--listen", "127.0.0.1:0", "--storage", storage])
             .args(["--log-level", "warn", "--requests-per-second", "1000000"])
