@@ -120,15 +120,14 @@ impl Cluster {
         let mut homes = Vec::new();
         for (number, server) in self.servers.iter().enumerate() {
             let reply = server.execute("None").session(session).send().await;
-            match reply.status {
-                200 => homes.push(number),
-                _ => {
-                    // Defined: which server it is, in a header and in the body.
-                    let node = NODES[1 - number];
-                    assert_eq!((reply.status, reply.header("x-session-node")), (421, Some(node)));
-                    assert_eq!(reply.json()["node"], node);
-                }
+            if reply.status == 200 {
+                homes.push(number);
+                continue;
             }
+            // Defined: which server it is, in a header and in the body.
+            let node = NODES[1 - number];
+            assert_eq!((reply.status, reply.header("x-session-node")), (421, Some(node)));
+            assert_eq!(reply.json()["node"], node);
         }
         assert_eq!(homes.len(), 1, "a session lives on one server");
         homes[0]

@@ -16,9 +16,9 @@ async fn sessions_have_variables_and_output_of_their_own() {
             for round in 0..5 {
                 let code = format!("for i in range(200): print(mine, {round}, i)\nmine");
                 let result = client.run(&session, &code).await;
-                let expected: String =
+                let lines: Vec<String> =
                     (0..200).map(|i| format!("{number} {round} {i}\n")).collect();
-                assert_eq!(result["stdout"], expected);
+                assert_eq!(result["stdout"], lines.concat());
                 assert_eq!(
                     (&result["value"], &result["session_id"]),
                     (&json!(number), &json!(session))
