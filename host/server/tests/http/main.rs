@@ -3,11 +3,13 @@
 
 mod access;
 mod approvals;
+mod ask;
 mod bounds;
 mod data;
 mod documented;
 mod hostile;
 mod nodes;
 mod puppet;
+mod redis;
 mod run;
 mod support;
