@@ -34,7 +34,16 @@ const LEFT_OUT: [&str; 7] = [
     "/var",
 ];
 /// What packages make when they are installed.
-const MADE: [&str; 3] = ["/etc/ld.so.cache", "/etc/ssl/certs", "/etc/nsswitch.conf"];
+const MADE: [&str; 2] = ["/etc/ld.so.cache", "/etc/nsswitch.conf"];
+/// The certificates of the package; those that this machine trusts besides are nobody else's matter.
+const CERTIFICATES: &str = "/usr/share/ca-certificates/mozilla";
+
+/// What every image has.
+const FOLDERS: [&str; 9] = ["dev", "etc", "opt", "proc", "run", "sys", "tmp", "usr", "var"];
+/// What are links into `/usr` where they are links.
+const LINKS: [&str; 6] = ["bin", "lib", "lib32", "lib64", "libx32", "sbin"];
+/// Users and groups: root alone.
+const TEXTS: [&str; 2] = ["etc/passwd", "etc/group"];
 
 /// The archive of such an image.
 pub(crate) fn tarball() -> Result<Tarball, ContainerError> {
@@ -43,9 +52,7 @@ pub(crate) fn tarball() -> Result<Tarball, ContainerError> {
         let listed = dpkg(&["--listfiles", &package])?;
         paths.extend(listed.lines().filter(|line| line.starts_with('/')).map(PathBuf::from));
     }
-    for made in MADE {
-        walk(Path::new(made), &mut paths);
-    }
+    paths.extend(MADE.map(PathBuf::from));
     // Where names of programs lead by way of a choice.
     let chosen: Vec<PathBuf> = paths
         .iter()
@@ -59,20 +66,26 @@ pub(crate) fn tarball() -> Result<Tarball, ContainerError> {
         .filter_map(|path| real_place(&path))
         .collect();
     let mut tarball = Tarball::new()?;
-    for name in ["dev", "etc", "opt", "proc", "run", "sys", "tmp", "usr", "var"] {
+    for name in FOLDERS {
         tarball.folder(Path::new(name))?;
     }
     // Where these are links into /usr, no path above leads through them.
-    for name in ["bin", "lib", "lib32", "lib64", "libx32", "sbin"] {
+    for name in LINKS {
         if let Ok(to) = fs::read_link(Path::new("/").join(name)) {
             tarball.link(Path::new(name), &to)?;
         }
     }
-    for path in paths {
-        add(&mut tarball, &path)?;
+    let is_made = |path: &Path| {
+        let name = path.strip_prefix("/").unwrap_or(path);
+        name == Path::new("")
+            || FOLDERS.iter().chain(&LINKS).chain(&TEXTS).any(|made| name == Path::new(made))
+    };
+    for path in paths.iter().filter(|path| !is_made(path)) {
+        add(&mut tarball, path)?;
     }
-    tarball.text("etc/passwd", "root:x:0:0:root:/root:/bin/sh\n")?;
-    tarball.text("etc/group", "root:x:0:\n")?;
+    tarball.text("etc/ssl/certs/ca-certificates.crt", &certificates())?;
+    tarball.text(TEXTS[0], "root:x:0:0:root:/root:/bin/sh\n")?;
+    tarball.text(TEXTS[1], "root:x:0:\n")?;
     Ok(tarball)
 }
 
@@ -80,11 +93,7 @@ fn add(tarball: &mut Tarball, path: &Path) -> io::Result<()> {
     let name = path.strip_prefix("/").unwrap_or(path);
     let Ok(metadata) = fs::symlink_metadata(path) else { return Ok(()) };
     let kind = metadata.file_type();
-    if name == Path::new("")
-        || ["etc/passwd", "etc/group"].iter().any(|made| name == Path::new(made))
-    {
-        Ok(())
-    } else if kind.is_dir() {
+    if kind.is_dir() {
         tarball.folder(name)
     } else if kind.is_symlink() {
         tarball.link(name, &fs::read_link(path)?)
@@ -101,17 +110,16 @@ fn real_place(path: &Path) -> Option<PathBuf> {
     Some(fs::canonicalize(path.parent()?).ok()?.join(name))
 }
 
-fn walk(path: &Path, paths: &mut BTreeSet<PathBuf>) {
-    let Ok(metadata) = fs::symlink_metadata(path) else { return };
-    paths.insert(path.to_owned());
-    if metadata.is_symlink() {
-        // Where a certificate really is.
-        paths.extend(fs::canonicalize(path).ok());
-    } else if metadata.is_dir() {
-        for entry in fs::read_dir(path).into_iter().flatten().flatten() {
-            walk(&entry.path(), paths);
-        }
-    }
+/// All of them in one file, in the order of their names.
+fn certificates() -> String {
+    let mut files: Vec<PathBuf> = fs::read_dir(CERTIFICATES)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path())
+        .collect();
+    files.sort();
+    files.iter().filter_map(|file| fs::read_to_string(file).ok()).collect()
 }
 
 /// The packages and all that they depend on, as far as they are installed.

@@ -23,6 +23,9 @@ const MOST_HEADERS: usize = 100;
 const TO_ASK: Duration = Duration::from_secs(30);
 /// How long a connection may be silent in both directions.
 const IDLE: Duration = Duration::from_mins(5);
+/// How much, and for how long, a client is listened to that was refused.
+const MOST_HEARD: u64 = 1 << 20;
+const TO_HEAR: Duration = Duration::from_secs(2);
 const PIECE: usize = 16 << 10;
 
 /// Connects code to what it may reach.
@@ -184,7 +187,11 @@ async fn refuse(client: &mut UnixStream, status: &str, reason: &str) -> io::Resu
     );
     client.write_all(head.as_bytes()).await?;
     client.write_all(body.as_bytes()).await?;
-    client.shutdown().await
+    client.shutdown().await?;
+    // What it is still saying: a socket that is closed before that is read takes the answer with it.
+    let rest =
+        async { tokio::io::copy(&mut client.take(MOST_HEARD), &mut tokio::io::sink()).await };
+    timeout(TO_HEAR, rest).await.map_or(Ok(()), |heard| heard.map(drop))
 }
 
 /// Bytes from one to the other until both have ended, or nobody says anything.
