@@ -69,6 +69,10 @@ pub enum Error {
     #[cfg(feature = "subprocess")]
     #[error(transparent)]
     Subprocess(#[from] pcm_runtime_subprocess::SubprocessError),
+    /// The containers of the backend cannot be had.
+    #[cfg(feature = "container")]
+    #[error(transparent)]
+    Container(#[from] pcm_runtime_container::ContainerError),
     /// An image was given, and a worker has none.
     #[error("an image is loaded into this process: with it, use the placement in-process")]
     ImageInWorker,

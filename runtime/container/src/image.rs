@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use bollard::models::{ContainerCreateBody, HostConfig, ImageInspect};
+use bollard::models::{ContainerCreateBody, HostConfig, ImageInspect, ImageSummary};
 use bollard::query_parameters::{
     BuildImageOptions, CreateImageOptions, ListImagesOptions, LogsOptions, RemoveImageOptions,
     WaitContainerOptions,
@@ -194,7 +194,7 @@ impl Images {
         let expected = expected(program)?;
         let mut all = Vec::new();
         for summary in self.ours().await? {
-            for name in &summary.repo_tags {
+            for name in names(&summary) {
                 if let Some(image) = self.inspect(name).await? {
                     all.push(info(name, &image, &expected));
                 }
@@ -213,14 +213,14 @@ impl Images {
             let label = |name: &str| summary.labels.get(name).map(String::as_str);
             let is_current = label(PROGRAM_LABEL) == Some(&expected.program)
                 && label(RECIPE_LABEL) == Some(&expected.recipe);
-            if is_current && !summary.repo_tags.is_empty() {
+            if is_current && !names(&summary).is_empty() {
                 continue;
             }
-            let mut names = summary.repo_tags.clone();
-            if names.is_empty() {
-                names.push(summary.id.clone());
+            let mut all: Vec<String> = names(&summary).into_iter().cloned().collect();
+            if all.is_empty() {
+                all.push(summary.id.clone());
             }
-            for name in names {
+            for name in all {
                 // One that a container still uses stays.
                 let options: Option<RemoveImageOptions> = None;
                 match self.0.remove_image(&name, options, None).await {
@@ -232,7 +232,7 @@ impl Images {
         Ok(removed)
     }
 
-    async fn ours(&self) -> Result<Vec<bollard::models::ImageSummary>, ContainerError> {
+    async fn ours(&self) -> Result<Vec<ImageSummary>, ContainerError> {
         let filters = HashMap::from([("label".to_owned(), vec![format!("{LABEL}=1")])]);
         let options = ListImagesOptions { filters: Some(filters), ..Default::default() };
         Ok(self.0.list_images(Some(options)).await?)
@@ -373,6 +373,11 @@ fn expected(named: Option<&Path>) -> Result<Expected, ContainerError> {
 /// What kernels need.
 fn requirements() -> Vec<String> {
     KernelConfig::default().base_deps
+}
+
+/// The names of an image; engines have a way to say that there is none.
+fn names(summary: &ImageSummary) -> Vec<&String> {
+    summary.repo_tags.iter().filter(|name| !name.contains('<')).collect()
 }
 
 fn labels(image: &ImageInspect) -> Option<&HashMap<String, String>> {

@@ -43,7 +43,7 @@ pub(crate) struct Inside {
 }
 
 /// What a program has to give to `pcm_runtime_worker::init`, so that containers can hold it.
-pub fn entry() -> EngineEntry {
+pub const fn entry() -> EngineEntry {
     EngineEntry { name: ENGINE, load, prepare: |_| Ok(()) }
 }
 

@@ -13,6 +13,8 @@ mod exit;
 mod host;
 #[cfg(feature = "wasm")]
 mod image;
+#[cfg(feature = "container")]
+mod images;
 mod indexes;
 mod interrupt;
 mod join;
@@ -59,6 +61,8 @@ enum Command {
     Run(Box<run::RunArgs>),
     #[cfg(feature = "wasm")]
     Image(image::ImageArgs),
+    #[cfg(feature = "container")]
+    Images(images::ImagesArgs),
     Tools(tools::ToolsArgs),
     Workflows(workflows::WorkflowsArgs),
     Artifacts(artifacts::ArtifactsArgs),
@@ -76,6 +80,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Run(args) => run::main(*args),
         #[cfg(feature = "wasm")]
         Command::Image(args) => image::main(args),
+        #[cfg(feature = "container")]
+        Command::Images(args) => images::main(args),
         Command::Tools(args) => tools::main(args),
         Command::Workflows(args) => workflows::main(args),
         Command::Artifacts(args) => artifacts::main(args),

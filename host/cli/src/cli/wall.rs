@@ -31,6 +31,12 @@ pub(crate) struct WallArgs {
     #[cfg(feature = "subprocess")]
     #[arg(long, value_name = "FOLDER", visible_alias = "venv-dir")]
     venv_path: Option<std::path::PathBuf>,
+
+    /// The image of the container backend; without this it is pcm-sandbox:base, which is made when it is
+    /// missing. `pcm-sandbox images` makes others
+    #[cfg(feature = "container")]
+    #[arg(long, value_name = "IMAGE")]
+    container_image: Option<String>,
 }
 
 impl WallArgs {
@@ -56,6 +62,13 @@ impl WallArgs {
                     ..pcm_sandbox::KernelConfig::default()
                 };
                 Ok(builder.kernels(&pcm_sandbox::SubprocessEngine::new(config)))
+            }
+            #[cfg(feature = "container")]
+            _ if self.backend == BackendKind::Container => {
+                let default = pcm_sandbox::ContainerSettings::default();
+                let image = self.container_image.clone().unwrap_or(default.image);
+                let settings = pcm_sandbox::ContainerSettings { image, warm: 0, ..default };
+                Ok(builder.container_settings(settings))
             }
             placement => Ok(builder.placement(placement)),
         }
