@@ -385,10 +385,8 @@ impl SessionBuilder {
         self.config.limits.timeout = self.timeout.or(self.config.limits.timeout);
         self.check_network()?;
         #[cfg(feature = "container")]
-        let containers = self.find_containers()?;
-        #[cfg(feature = "container")]
         {
-            self.containers = containers;
+            self.containers = self.find_containers()?;
         }
         let (host, problems) = self.host().await?;
         let backend = self.backend;

@@ -29,7 +29,11 @@ for i in range(1000): tools.echo(a=i)
 
 fn main() -> Done {
     pcm_runtime_worker::init(&[pcm_runtime_container::entry()]);
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?.block_on(measure())
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?
+        .block_on(measure())
 }
 
 async fn measure() -> Done {

@@ -13,7 +13,9 @@ use pcm_runtime_api::{Executor, Limits, PackageSource, SandboxConfig};
 use pcm_runtime_container::{ContainerEngine, ContainerSandbox, ContainerSettings};
 use pcm_runtime_deno::{DenoEngine, DenoSandbox};
 use pcm_runtime_in_process::{InProcessEngine, InProcessSandbox};
-use pcm_runtime_subprocess::{EnvironmentPackages, KernelConfig, SubprocessEngine, SubprocessSandbox};
+use pcm_runtime_subprocess::{
+    EnvironmentPackages, KernelConfig, SubprocessEngine, SubprocessSandbox,
+};
 use pcm_runtime_wasm::{WasmEngine, WasmSandbox};
 use pcm_sandbox::BackendKind;
 use pcm_sandbox::worker::{self, Pool, PoolConfig};
@@ -133,8 +135,7 @@ impl Backend for Container {
     async fn open(&self, limits: Limits) -> Result<Arc<dyn Executor>> {
         let python = self.0.python(&|_| {}).await?;
         let packages: Arc<dyn PackageSource> = Arc::new(EnvironmentPackages::of_version(python));
-        let config =
-            SandboxConfig { limits, packages: Some(packages), ..SandboxConfig::default() };
+        let config = SandboxConfig { limits, packages: Some(packages), ..SandboxConfig::default() };
         Ok(Arc::new(ContainerSandbox::new(self.0.clone(), config)))
     }
 }
