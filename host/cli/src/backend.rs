@@ -7,6 +7,8 @@ use std::sync::Arc;
 #[cfg(any(feature = "deno", feature = "wasm"))]
 use pcm_runtime_api::ExecutorError;
 use pcm_runtime_api::{Executor, SandboxConfig};
+#[cfg(feature = "container")]
+use pcm_runtime_container::{ContainerEngine, ContainerSandbox};
 #[cfg(feature = "deno")]
 use pcm_runtime_deno::{DenoEngine, DenoSandbox};
 #[cfg(feature = "in-process")]
@@ -69,7 +71,7 @@ impl BackendKind {
             Self::DenoSandbox => cfg!(feature = "deno"),
             Self::Subprocess => cfg!(feature = "subprocess"),
             Self::InProcess => cfg!(feature = "in-process"),
-            Self::Container => false,
+            Self::Container => cfg!(feature = "container"),
         }
     }
 
@@ -80,7 +82,7 @@ impl BackendKind {
             Self::DenoSandbox => "build pcm-sandbox with the feature `deno`",
             Self::Subprocess => "build pcm-sandbox with the feature `subprocess`",
             Self::InProcess => "build pcm-sandbox with the feature `in-process`",
-            Self::Container => "this version of pcm-sandbox does not contain it",
+            Self::Container => "build pcm-sandbox with the feature `container`",
         }
     }
 
@@ -145,6 +147,10 @@ impl BackendKind {
             Self::Wasm => Ok(Arc::new(WasmSandbox::new(wasm_engine().await?, config))),
             #[cfg(feature = "deno")]
             Self::DenoSandbox => Ok(Arc::new(DenoSandbox::new(DenoEngine::shared(), config))),
+            #[cfg(feature = "container")]
+            Self::Container => {
+                Ok(Arc::new(ContainerSandbox::new(ContainerEngine::shared(), config)))
+            }
             #[cfg(feature = "in-process")]
             Self::InProcess => Ok(Arc::new(InProcessSandbox::new(in_process_engine(), config))),
             #[cfg(feature = "subprocess")]
@@ -225,14 +231,15 @@ mod tests {
         );
     }
 
+    #[cfg(not(feature = "container"))]
     #[tokio::test]
     async fn a_backend_that_is_not_built_in_says_so() {
         let error = BackendKind::Container.executor(SandboxConfig::default()).await.err();
         assert_eq!(
             error.map(|error| error.to_string()).as_deref(),
             Some(
-                "the container backend is not in this build: this version of pcm-sandbox does not \
-                 contain it"
+                "the container backend is not in this build: build pcm-sandbox with the feature \
+                 `container`"
             )
         );
     }

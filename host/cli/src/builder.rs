@@ -9,6 +9,8 @@ use pcm_middleware::{ActivePolicy, AuditLog, Layer};
 #[cfg(feature = "network")]
 use pcm_network::{NetworkPort, NetworkProfile, WithNetwork};
 use pcm_runtime_api::{Executor, HostError, HostPort, Limits, Mount, SandboxConfig};
+#[cfg(feature = "container")]
+use pcm_runtime_container::{ContainerEngine, ContainerSandbox, ContainerSettings, Network};
 #[cfg(feature = "remote")]
 use pcm_runtime_remote::{RemoteConfig, RemoteSandbox};
 #[cfg(feature = "subprocess")]
@@ -24,6 +26,8 @@ use serde_json::Value;
 
 #[cfg(feature = "wasm")]
 use crate::Image;
+#[cfg(feature = "container")]
+use crate::container::{self, ContainerPackages};
 use crate::packages::HostPackages;
 #[cfg(feature = "in-process")]
 use crate::packages::InProcessPackages;
@@ -45,6 +49,8 @@ pub struct SessionBuilder {
     kernels: Option<SubprocessEngine>,
     #[cfg(feature = "remote")]
     remote: Option<RemoteConfig>,
+    #[cfg(feature = "container")]
+    containers: Option<Containers>,
     config: SandboxConfig,
     timeout: Option<Duration>,
     functions: Vec<Function>,
@@ -85,6 +91,14 @@ impl Layers {
     }
 }
 
+/// Where the containers of a session come from.
+#[cfg(feature = "container")]
+#[derive(Debug, Clone)]
+enum Containers {
+    Of(ContainerEngine),
+    Like(Box<ContainerSettings>),
+}
+
 /// The wall and what it holds.
 impl SessionBuilder {
     /// Runs the code behind this wall.
@@ -122,6 +136,29 @@ impl SessionBuilder {
     pub fn remote(mut self, server: RemoteConfig) -> Self {
         self.remote = Some(server);
         self.backend(BackendKind::Container)
+    }
+
+    /// Runs the code in a container of this engine, in place of one of those that sessions of the container
+    /// backend share. What it reaches of the network is the engine's to say.
+    #[cfg(feature = "container")]
+    pub fn containers(mut self, engine: &ContainerEngine) -> Self {
+        self.containers = Some(Containers::Of(engine.clone()));
+        self.backend(BackendKind::Container)
+    }
+
+    /// The same with containers of its own that are like this. Where they have no network, they get what
+    /// [`network`](Self::network) says.
+    #[cfg(feature = "container")]
+    pub fn container_settings(mut self, settings: ContainerSettings) -> Self {
+        self.containers = Some(Containers::Like(Box::new(settings)));
+        self.backend(BackendKind::Container)
+    }
+
+    /// Bounds the memory of the session by that of what surrounds it.
+    #[cfg(feature = "container")]
+    pub(crate) fn memory_at_most(mut self, bytes: u64) -> Self {
+        self.config.limits.memory_bytes = self.config.limits.memory_bytes.min(bytes);
+        self
     }
 
     /// Runs the engine in a worker of this pool, in place of one of those that sessions share. How much of
@@ -377,6 +414,7 @@ impl SessionBuilder {
 impl SessionBuilder {
     /// Starts the sandbox.
     pub async fn start(mut self) -> Result<Session, Error> {
+        self.choose_containers()?;
         let (tools, problems) = self.load_tools().await?;
         let storage = match self.storage.take() {
             Some(storage) => storage,
@@ -390,6 +428,11 @@ impl SessionBuilder {
 
     /// Any number of sessions like this, which share their tools.
     pub async fn template(mut self) -> Result<SessionTemplate, Error> {
+        self.choose_containers()?;
+        #[cfg(feature = "container")]
+        if let Some(Containers::Like(settings)) = self.containers {
+            self.containers = Some(Containers::Of(ContainerEngine::new(*settings)));
+        }
         let (tools, problems) = self.load_tools().await?;
         #[cfg(feature = "subprocess")]
         if self.backend == BackendKind::Subprocess && self.kernels.is_none() {
@@ -540,6 +583,10 @@ impl SessionBuilder {
         if self.backend == BackendKind::Subprocess && self.placement != Some(Placement::Worker) {
             return self.kernel().await;
         }
+        #[cfg(feature = "container")]
+        if self.backend == BackendKind::Container && self.placement != Some(Placement::Worker) {
+            return self.container().await;
+        }
         let Self { backend, mut config, wheels, deps_timeout: timeout, .. } = self;
         config.packages = Some(match backend {
             #[cfg(feature = "in-process")]
@@ -570,6 +617,73 @@ impl SessionBuilder {
             None => {}
         }
         backend.executor(config).await
+    }
+
+    /// Says which containers the sessions are in, before their network is given away.
+    #[cfg_attr(
+        not(feature = "container"),
+        expect(
+            clippy::unnecessary_wraps,
+            clippy::needless_pass_by_ref_mut,
+            clippy::unused_self,
+            reason = "as with the feature"
+        )
+    )]
+    fn choose_containers(&mut self) -> Result<(), Error> {
+        #[cfg(feature = "container")]
+        {
+            self.containers = self.find_containers()?;
+        }
+        Ok(())
+    }
+
+    /// The containers, with the network that the session shall have.
+    #[cfg(feature = "container")]
+    fn find_containers(&mut self) -> Result<Option<Containers>, Error> {
+        #[cfg(feature = "network")]
+        let wanted = match &self.network {
+            None | Some(NetworkProfile::None) => None,
+            Some(profile) => Some(container::listed(profile.clone())),
+        };
+        #[cfg(not(feature = "network"))]
+        let wanted: Option<Network> = None;
+        let containers = self.containers.take();
+        let Some(wanted) = wanted.filter(|_| self.backend == BackendKind::Container) else {
+            return Ok(containers);
+        };
+        let mut settings = match containers {
+            Some(Containers::Like(settings)) => settings,
+            None => Box::default(),
+            Some(Containers::Of(_)) => {
+                let rule = "an engine of containers has its own network";
+                return Err(container::refused("network", "a profile", rule));
+            }
+        };
+        if !matches!(settings.network, Network::None) {
+            let rule = "the settings of the containers have another one";
+            return Err(container::refused("network", "a profile", rule));
+        }
+        settings.network = wanted;
+        Ok(Some(Containers::Like(settings)))
+    }
+
+    #[cfg(feature = "container")]
+    async fn container(self) -> Result<Arc<dyn Executor>, Error> {
+        let Self { mut config, containers, wheels, deps_timeout, progress, .. } = self;
+        let engine = match containers {
+            Some(Containers::Of(engine)) => engine,
+            Some(Containers::Like(settings)) => ContainerEngine::new(*settings),
+            None => ContainerEngine::shared(),
+        };
+        engine.prepare(&|line| progress.say(line)).await.map_err(|error| {
+            pcm_runtime_api::ExecutorError::Startup {
+                backend: BackendKind::Container.key(),
+                reason: error.to_string(),
+            }
+        })?;
+        let packages = ContainerPackages::new(engine.clone(), wheels, deps_timeout);
+        config.packages = Some(Arc::new(packages));
+        Ok(Arc::new(ContainerSandbox::new(engine, config)))
     }
 
     #[cfg(feature = "subprocess")]

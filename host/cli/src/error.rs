@@ -75,6 +75,10 @@ pub enum Error {
         /// What was given.
         what: &'static str,
     },
+    /// The containers of the backend cannot be had.
+    #[cfg(feature = "container")]
+    #[error(transparent)]
+    Container(#[from] pcm_runtime_container::ContainerError),
     /// An image was given, and a worker has none.
     #[error("an image is loaded into this process: with it, use the placement in-process")]
     ImageInWorker,

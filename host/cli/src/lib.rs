@@ -27,6 +27,7 @@
 //! # Features
 //!
 //! * `network`: HTTP for the code in a session, made by this process under a [`NetworkProfile`].
+//! * `container`: the container backend, sessions in containers of an engine on this machine.
 //! * `deno`: the deno-sandbox backend, Pyodide in a V8 isolate.
 //! * `in-process`: the in-process backend, the Python that is installed, without a wall.
 //! * `subprocess`: the subprocess backend, an `IPython` kernel in a process and an environment of its
@@ -42,6 +43,8 @@
 mod backend;
 mod body;
 mod builder;
+#[cfg(feature = "container")]
+mod container;
 #[cfg(all(feature = "deno", feature = "network"))]
 mod deno;
 mod error;
@@ -74,6 +77,11 @@ pub use pcm_runtime_api::{
 };
 /// The folder for what is made once and kept: `${XDG_CACHE_HOME:-~/.cache}/pcm-sandbox`.
 pub use pcm_runtime_cache::root as cache_root;
+#[cfg(feature = "container")]
+pub use pcm_runtime_container::{
+    BASE_IMAGE, Base, BuildRequest, Connect, ContainerEngine, ContainerError, ContainerInfo,
+    ContainerSettings, DEFAULT_IMAGE, ImageInfo, Images, Network, TOOLS_IMAGE,
+};
 #[cfg(feature = "deno")]
 pub use pcm_runtime_deno::{DenoEngine, DenoError, DenoInfo};
 #[cfg(feature = "in-process")]
@@ -102,6 +110,8 @@ pub use crate::body::{
     secure_executor,
 };
 pub use crate::builder::SessionBuilder;
+#[cfg(feature = "container")]
+pub use crate::container::{ContainerConfig, Size, ToolsIn};
 #[cfg(all(feature = "deno", feature = "network"))]
 pub use crate::deno::{DenoNetworkProfile, DenoSandboxConfig};
 pub use crate::error::Error;

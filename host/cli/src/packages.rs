@@ -57,6 +57,11 @@ pub fn package_source(backend: BackendKind) -> Arc<dyn PackageSource> {
         let engine = pcm_runtime_subprocess::SubprocessEngine::shared();
         return Arc::new(pcm_runtime_subprocess::EnvironmentPackages::new(engine));
     }
+    #[cfg(feature = "container")]
+    if backend == BackendKind::Container {
+        let engine = pcm_runtime_container::ContainerEngine::shared();
+        return Arc::new(crate::container::ContainerPackages::new(engine, Vec::new(), None));
+    }
     Arc::new(HostPackages::new(backend))
 }
 

@@ -60,6 +60,8 @@ const ENGINES: &[EngineEntry] = &[
     EngineEntry { name: "wasm", load: load_wasm, prepare: |_| load_wasm().map(drop) },
     #[cfg(feature = "deno")]
     EngineEntry { name: "deno-sandbox", load: load_deno, prepare: prepare_deno },
+    #[cfg(feature = "container")]
+    pcm_runtime_container::entry(),
 ];
 
 #[cfg(feature = "wasm")]

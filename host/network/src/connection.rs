@@ -13,7 +13,7 @@ use crate::target::{Host, Scheme, Target};
 use crate::{NetworkError, NetworkProfile, Resolver, Trust};
 
 /// The addresses of a name that are tried, one after the other.
-const MAX_TRIED: usize = 8;
+pub(crate) const MAX_TRIED: usize = 8;
 
 /// The bytes to and from a server.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}

@@ -27,6 +27,7 @@ mod error;
 mod exchange;
 mod port;
 mod profile;
+mod reach;
 mod request;
 mod resolver;
 mod rule;

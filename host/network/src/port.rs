@@ -45,10 +45,10 @@ impl Default for NetworkTimes {
 /// Clones share the bound on concurrent requests.
 #[derive(Debug, Clone)]
 pub struct NetworkPort {
-    profile: NetworkProfile,
+    pub(crate) profile: NetworkProfile,
     call_bytes: u64,
-    times: NetworkTimes,
-    resolver: Arc<dyn Resolver>,
+    pub(crate) times: NetworkTimes,
+    pub(crate) resolver: Arc<dyn Resolver>,
     trust: Trust,
     places: Arc<Semaphore>,
 }

@@ -34,6 +34,11 @@ pub struct KernelConfig {
     pub jail: JailMode,
     /// How many kernels wait for sessions.
     pub spares: usize,
+    /// Whether a container is around all of this: it bounds processes and memory itself, and has the
+    /// environment in `venv_path`, which is taken as it is.
+    pub contained: bool,
+    /// The folder that kernels import packages from, where somebody else puts them there.
+    pub packages: Option<PathBuf>,
 }
 
 impl Default for KernelConfig {
@@ -49,6 +54,8 @@ impl Default for KernelConfig {
             env: BTreeMap::new(),
             jail: JailMode::Off,
             spares: 1,
+            contained: false,
+            packages: None,
         }
     }
 }

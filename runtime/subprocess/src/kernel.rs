@@ -108,6 +108,7 @@ impl Kernel {
             folder,
             work: places::WORK,
             socket: theirs.into(),
+            counts: !config.contained,
             walls,
         };
         let mut process = Process::launch(launch).await?;
@@ -169,7 +170,13 @@ fn environment(config: &KernelConfig, venv: &Venv, folder: &Path) -> Vec<(String
         ("HOME", inside("home")),
         ("TMPDIR", inside("tmp")),
         ("IPYTHONDIR", inside("home")),
-        ("PCM_PACKAGES", inside(places::PACKAGES)),
+        (
+            "PCM_PACKAGES",
+            match &config.packages {
+                Some(folder) => folder.display().to_string(),
+                None => inside(places::PACKAGES),
+            },
+        ),
         ("MPLBACKEND", "module://matplotlib_inline.backend_inline".to_owned()),
         ("MPLCONFIGDIR", venv.folder().join(".matplotlib").display().to_string()),
         ("PYDEVD_DISABLE_FILE_VALIDATION", "1".to_owned()),

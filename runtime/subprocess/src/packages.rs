@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use pcm_runtime_api::{NoPackages, PackageSource, Progress};
 use tempfile::TempDir;
 
-use crate::venv::install;
+use crate::venv::{For, install};
 use crate::{SubprocessEngine, SubprocessError};
 
 /// Installs packages with the user's own `uv` or `pip`, from the user's own indexes. Nothing is built from
@@ -27,6 +27,7 @@ pub struct EnvironmentPackages {
 enum Of {
     Kernels(SubprocessEngine),
     Python(PathBuf),
+    Version(String),
 }
 
 impl EnvironmentPackages {
@@ -38,6 +39,12 @@ impl EnvironmentPackages {
     /// For that Python, wherever it runs.
     pub fn of_python(python: PathBuf) -> Self {
         Self::of(Of::Python(python))
+    }
+
+    /// For a Python of that version, as `3.12`, which is somewhere else: on Linux, on a processor as this
+    /// one.
+    pub fn of_version(version: impl Into<String>) -> Self {
+        Self::of(Of::Version(version.into()))
     }
 
     fn of(python: Of) -> Self {
@@ -76,10 +83,15 @@ impl PackageSource for EnvironmentPackages {
             let python = match &self.python {
                 Of::Kernels(engine) => engine.python(progress).await,
                 Of::Python(python) => Ok(python.clone()),
+                Of::Version(_) => Ok(PathBuf::new()),
             };
             let installed = async {
-                let (into, longest) = (folder.path(), self.timeout);
-                install(&python?, into, specs, &self.wheels, longest).await
+                let (into, longest, here) = (folder.path(), self.timeout, python?);
+                let python = match &self.python {
+                    Of::Version(version) => For::Version(version),
+                    _ => For::Interpreter(&here),
+                };
+                install(python, into, specs, &self.wheels, longest).await
             };
             installed.await.map_err(|error| NoPackages(told(&error)))?;
         }

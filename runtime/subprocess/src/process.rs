@@ -45,6 +45,8 @@ pub(crate) struct Launch {
     pub(crate) work: &'static str,
     /// Becomes its standard input.
     pub(crate) socket: OwnedFd,
+    /// Whether processes and threads are to be counted, which nobody else does.
+    pub(crate) counts: bool,
     pub(crate) walls: PreparedWalls,
 }
 
@@ -127,9 +129,14 @@ fn start(launch: Launch) -> io::Result<Process> {
     launch.walls.put_around(&mut command);
     let child = command.spawn()?;
     let pid = Pid::from_child(&child);
-    let group = Cgroup::make(&CgroupLimits { memory: None, tasks: Some(TASKS) });
-    let group = group.and_then(|group| group.add(child.id()).map(|()| group)).ok();
-    let bounded = group.is_some();
+    // When memory is short it shall be the kernel that ends, not what started it.
+    let _ = fs::write(format!("/proc/{}/oom_score_adj", child.id()), "1000");
+    let group = launch.counts.then(|| {
+        let group = Cgroup::make(&CgroupLimits { memory: None, tasks: Some(TASKS) });
+        group.and_then(|group| group.add(child.id()).map(|()| group)).ok()
+    });
+    let bounded = group.as_ref().is_none_or(Option::is_some);
+    let group = group.flatten();
     let held = Some(Held { child, group, folder: launch.folder });
     let process = Process { held, fate: None, pid, memory: None, output: Some([out, err]) };
     if !bounded {

@@ -49,6 +49,9 @@ impl Venv {
         say: &Progress<'_>,
     ) -> Result<Self, SubprocessError> {
         config.check()?;
+        if let (true, Some(folder)) = (config.contained, &config.venv_path) {
+            return Ok(Self { folder: folder.clone(), temporary: false });
+        }
         let tool = Tool::find(config.python_version.as_deref()).await?;
         let folder = place(config, &tool)?;
         let parent = folder.parent().ok_or(ErrorKind::InvalidInput).map_err(io::Error::from)?;
@@ -80,16 +83,29 @@ impl Venv {
     }
 }
 
+/// The Python that packages are for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum For<'a> {
+    /// This one.
+    Interpreter(&'a Path),
+    /// One with this version, as `3.12`, on Linux with a library of C no older than 2.28.
+    Version(&'a str),
+}
+
 /// Installs packages for a Python into a folder of their own. Only wheels: nothing of a package runs on
 /// the host.
 pub(crate) async fn install(
-    python: &Path,
+    python: For<'_>,
     into: &Path,
     specs: &[String],
     wheels: &[PathBuf],
     longest: Option<Duration>,
 ) -> Result<(), SubprocessError> {
-    let mut command = Tool::find(None).await?.install(python);
+    let tool = Tool::find(None).await?;
+    let mut command = match python {
+        For::Interpreter(python) => tool.install(python),
+        For::Version(version) => tool.install_for(version),
+    };
     command.arg("--only-binary=:all:").arg("--target").arg(into);
     for folder in wheels {
         command.arg("--find-links").arg(folder);
@@ -259,6 +275,31 @@ impl Tool {
                 command
             }
         }
+    }
+}
+
+impl Tool {
+    /// As `install`, for a Python that is not here.
+    fn install_for(&self, version: &str) -> Command {
+        let machine = std::env::consts::ARCH;
+        let mut command = match self {
+            Self::Uv(uv) => {
+                let mut command = Command::new(uv);
+                command.args(["pip", "install", "--quiet", "--python-version", version]);
+                command.arg("--python-platform").arg(format!("{machine}-manylinux_2_28"));
+                command
+            }
+            Self::Python(python) => {
+                let mut command = self.install(python);
+                command.args(["--implementation", "cp", "--python-version", version]);
+                for library in ["2014", "_2_17", "_2_28"] {
+                    command.arg("--platform").arg(format!("manylinux{library}_{machine}"));
+                }
+                command
+            }
+        };
+        command.stdin(Stdio::null());
+        command
     }
 }
 

@@ -6,6 +6,7 @@ use std::io::{self, ErrorKind, stderr, stdin, stdout};
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::os::unix::net::UnixStream as StdStream;
 use std::panic::set_hook;
+use std::path::Path;
 use std::process::exit;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,8 +14,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use pcm_runtime_api::{
     Executor, ExecutorError, Mount, MountSource, RunEvent, RunRequest, SandboxConfig,
 };
-use pcm_runtime_jail::{JailMode, bound_memory, separate};
+use pcm_runtime_jail::{JailMode, Separated, bound_memory, separate};
 use pcm_runtime_wire::{Answer, Inbox, News, Opening, Order, Running, Told};
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
 use tokio::net::UnixStream;
 use tokio::runtime::{Builder, Runtime};
@@ -44,6 +46,9 @@ pub(crate) fn is_initialised() -> bool {
 
 /// The life of a worker.
 fn main(start: &Start, engines: &[EngineEntry]) -> Result<(), String> {
+    if let Some(place) = &start.connect {
+        return dial(start, place, engines);
+    }
     // What the host has given it are its standard streams, which whatever writes to them shall not reach.
     let wire = stdin().as_fd().try_clone_to_owned().map_err(text)?;
     let folders = stdout().as_fd().try_clone_to_owned().map_err(text)?;
@@ -59,7 +64,26 @@ fn main(start: &Start, engines: &[EngineEntry]) -> Result<(), String> {
     if rustix::net::sockopt::socket_type(&wire).is_err() {
         return Err("it was not started by its host".to_owned());
     }
-    let stream = StdStream::from(wire);
+    live(start, engines, StdStream::from(wire), Some(folders), separated)
+}
+
+/// The life of a worker that something else than a jail surrounds, and that finds its host by itself.
+fn dial(start: &Start, place: &Path, engines: &[EngineEntry]) -> Result<(), String> {
+    // What it starts for the code is of the same user, and shall not read its memory.
+    let not = DumpableBehavior::NotDumpable;
+    set_dumpable_behavior(not).map_err(text)?;
+    let stream = StdStream::connect(place).map_err(text)?;
+    let separated = separate(JailMode::Off, &[], None, start.host).map_err(text)?;
+    live(start, engines, stream, None, separated)
+}
+
+fn live(
+    start: &Start,
+    engines: &[EngineEntry],
+    stream: StdStream,
+    folders: Option<OwnedFd>,
+    separated: Separated,
+) -> Result<(), String> {
     stream.set_nonblocking(true).map_err(text)?;
     let relay = Relay::new(stream.try_clone().map_err(text)?);
     let told = relay.clone();
@@ -95,7 +119,7 @@ fn main(start: &Start, engines: &[EngineEntry]) -> Result<(), String> {
         }
         relay.say(&News::Ready, &[]).map_err(text)?;
         let stream = UnixStream::from_std(stream).map_err(text)?;
-        let (orders, folders) = (Orders::new(stream), Some(folders));
+        let orders = Orders::new(stream);
         let worker = Child { orders, relay, engine, folders, jail: start.jail };
         worker.serve().await.map_err(text)
     })
@@ -239,8 +263,11 @@ impl Child {
         if self.jail == JailMode::Strict {
             bounded.map_err(|error| startup(error.to_string()))?;
         }
-        let socket = self.folders.take().ok_or(ExecutorError::Closed)?;
-        let served = pcm_runtime_folders::connect(socket, folders.len());
+        let served = match self.folders.take() {
+            Some(socket) => pcm_runtime_folders::connect(socket, folders.len()),
+            None if folders.is_empty() => Vec::new(), // nobody serves any to who found the host by itself
+            None => return Err(ExecutorError::Closed),
+        };
         let mounts = folders.into_iter().zip(served).map(|(shown, folder)| Mount {
             host: MountSource::Served(folder),
             guest: shown.guest,

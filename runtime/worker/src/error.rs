@@ -23,6 +23,9 @@ pub enum WorkerError {
     /// It ended.
     #[error("the sandbox's process ended: {0}")]
     Ended(String),
+    /// It used up its memory, all of it together.
+    #[error("the sandbox used up its memory")]
+    OutOfMemory,
     /// It broke the protocol.
     #[error("the sandbox's process was ended because of what it said: {0}")]
     Protocol(#[from] ProtocolError),
@@ -47,6 +50,9 @@ pub enum WorkerError {
     /// Folders of the host cannot be shown.
     #[error(transparent)]
     Folders(#[from] pcm_runtime_folders::FoldersError),
+    /// There is nothing that it could be started in, and why.
+    #[error("{0}")]
+    Place(String),
     /// Its memory cannot be bounded.
     #[error("the memory of the sandbox's process cannot be bounded: {0}")]
     Bound(io::Error),

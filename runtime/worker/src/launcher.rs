@@ -11,11 +11,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use async_trait::async_trait;
 use pcm_runtime_jail::{Cgroup, CgroupLimits, PartState};
 use rustix::pipe::{PipeFlags, pipe_with};
 use tokio::sync::oneshot;
 
 use crate::WorkerError;
+use crate::workers::{Fate, Holder, Reach};
 
 /// How often a process that was ended is looked at until it has gone.
 const LOOK: Duration = Duration::from_millis(2);
@@ -64,8 +66,8 @@ struct Launched {
 #[derive(Debug)]
 pub(crate) struct Lifeline(Mutex<Option<OwnedFd>>);
 
-impl Lifeline {
-    pub(crate) fn cut(&self) {
+impl Reach for Lifeline {
+    fn end(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
@@ -87,7 +89,7 @@ struct Dying {
 
 impl Launched {
     fn cut(mut self) -> Option<Dying> {
-        self.lifeline.cut();
+        self.lifeline.end();
         let cgroup = self.cgroup.take().and_then(Result::ok);
         Some(Dying { child: self.child.take()?, since: Instant::now(), _cgroup: cgroup })
     }
@@ -101,7 +103,7 @@ impl Launched {
 /// Nobody has buried it: whoever waited for its start did not wait long enough.
 impl Drop for Launched {
     fn drop(&mut self) {
-        self.lifeline.cut();
+        self.lifeline.end();
         if let Some(child) = &mut self.child {
             let begun = Instant::now();
             while begun.elapsed() < PATIENCE && matches!(child.try_wait(), Ok(None)) {
@@ -131,10 +133,6 @@ impl Launcher {
 }
 
 impl Process {
-    pub(crate) fn id(&self) -> u32 {
-        self.launched.as_ref().and_then(|launched| launched.child.as_ref()).map_or(0, Child::id)
-    }
-
     /// How it stands with its cgroup.
     pub(crate) fn cgroup(&self) -> PartState {
         let cgroup = self.launched.as_ref().and_then(|launched| launched.cgroup.as_ref());
@@ -149,28 +147,6 @@ impl Process {
         }
     }
 
-    pub(crate) fn lifeline(&self) -> Option<Arc<Lifeline>> {
-        self.launched.as_ref().map(|launched| Arc::clone(&launched.lifeline))
-    }
-
-    /// Whether it has ended.
-    pub(crate) fn has_ended(&mut self) -> bool {
-        self.launched.as_mut().is_none_or(|launched| launched.ended().is_some())
-    }
-
-    /// Ends it, and waits until it is gone; what takes longer than it may goes on by itself.
-    pub(crate) async fn gone(mut self) {
-        if let Some(lifeline) = self.lifeline() {
-            lifeline.cut();
-        }
-        let _ = self.end().await; // whatever there is left of it the launcher does
-    }
-
-    /// How it ended, for people. Its socket is closed some time before that is known.
-    pub(crate) async fn fate(mut self) -> String {
-        self.end().await.map_or_else(|| "it stopped talking".to_owned(), fate)
-    }
-
     async fn end(&mut self) -> Option<ExitStatus> {
         let begun = Instant::now();
         while let Some(launched) = self.launched.as_mut() {
@@ -181,6 +157,35 @@ impl Process {
             }
         }
         None
+    }
+}
+
+#[async_trait]
+impl Holder for Process {
+    fn id(&self) -> Option<u32> {
+        self.launched.as_ref().and_then(|launched| launched.child.as_ref()).map(Child::id)
+    }
+
+    fn lives(&mut self) -> bool {
+        self.launched.as_mut().is_some_and(|launched| launched.ended().is_none())
+    }
+
+    fn reach(&self) -> Option<Arc<dyn Reach>> {
+        let launched = self.launched.as_ref()?;
+        Some(Arc::clone(&launched.lifeline) as Arc<dyn Reach>)
+    }
+
+    /// What takes longer than it may goes on by itself.
+    async fn gone(mut self: Box<Self>) {
+        if let Some(lifeline) = self.reach() {
+            lifeline.end();
+        }
+        let _ = self.end().await; // whatever there is left of it the launcher does
+    }
+
+    /// Its socket is closed some time before that is known.
+    async fn fate(mut self: Box<Self>) -> Fate {
+        Fate::Ended(self.end().await.map_or_else(|| "it stopped talking".to_owned(), fate))
     }
 }
 

@@ -11,6 +11,9 @@
 //! 3. Its runs, files and states go over a socket pair; calls come back over it to the session's port.
 //!    Folders of the host are served by the host (`runtime/folders`).
 //!
+//! Where workers come from is a trait, [`Workers`]: a [`Pool`] has processes of this machine, and others hold
+//! the same program elsewhere, with a socket to it.
+//!
 //! A program that wants workers calls [`init`] at the top of its `main`, with the engines that a worker
 //! of it can hold.
 //!
@@ -27,9 +30,13 @@ mod run;
 mod sandbox;
 mod start;
 mod worker;
+mod workers;
 
 pub use child::init;
 pub use engine::{Engine, EngineEntry, Say};
 pub use error::WorkerError;
 pub use pool::{Pool, PoolConfig, PoolStatus};
 pub use sandbox::{Kind, Resign, WorkerSandbox};
+pub use start::dialing;
+pub use worker::{Spare, Worker};
+pub use workers::{Fate, Holder, Reach, Workers};

@@ -6,15 +6,17 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use async_trait::async_trait;
+use pcm_runtime_api::SandboxConfig;
 use pcm_runtime_folders::Server;
 use pcm_runtime_jail::{JailMode, JailReport, Part};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 
-use crate::channel::Resting;
 use crate::launcher::{Launch, Launcher, Process};
 use crate::start::{ARGUMENT, Start};
-use crate::worker::{Spare, Worker};
+use crate::worker::{Spare, Worker, memory_of};
+use crate::workers::Workers;
 use crate::{WorkerError, child};
 
 /// The longest that making spares waits after workers have failed.
@@ -95,11 +97,18 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct Waiting {
-    ready: Vec<Spare>,
+    ready: Vec<Ready>,
     coming: usize,
     /// How many failed one after the other, and when the last one did.
     failures: u32,
     failed: Option<Instant>,
+}
+
+/// A worker that waits, and what will serve folders to it.
+#[derive(Debug)]
+struct Ready {
+    spare: Spare<Process>,
+    folders: Server,
 }
 
 /// What a session takes of what there is for all.
@@ -155,8 +164,8 @@ impl Pool {
         &self,
         progress: &(dyn Fn(&str) + Send + Sync),
     ) -> Result<(), WorkerError> {
-        let (resting, process, folders) = self.launch(true).await?;
-        Spare::greet(resting, process, folders, progress).await.map(drop)
+        let (socket, process, _) = self.launch(true).await?;
+        Spare::greet(socket, process, progress).await.map(drop)
     }
 
     /// The parts of the jail, once a worker has started.
@@ -177,28 +186,6 @@ impl Pool {
         PoolStatus { warm: waiting.ready.len(), starting: waiting.coming, busy }
     }
 
-    /// A worker for a session that may use that much memory.
-    pub(crate) async fn worker(&self, memory_bytes: u64) -> Result<(Worker, Server), WorkerError> {
-        let place = self.place(memory_bytes).await?;
-        let waiting = loop {
-            let spare = self.0.waiting().ready.pop();
-            match spare {
-                Some(mut spare) => {
-                    if spare.lives() {
-                        break Some(spare);
-                    }
-                }
-                None => break None,
-            }
-        };
-        let spare = match waiting {
-            Some(spare) => spare,
-            None => self.start().await?,
-        };
-        self.replenish();
-        Worker::new(spare, place)
-    }
-
     async fn place(&self, memory_bytes: u64) -> Result<Place, WorkerError> {
         let PoolConfig { most, patience, .. } = self.0.config;
         let full = || WorkerError::Full { most };
@@ -216,22 +203,23 @@ impl Pool {
     }
 
     /// Starts one and waits until it is ready.
-    async fn start(&self) -> Result<Spare, WorkerError> {
+    async fn start(&self) -> Result<Ready, WorkerError> {
         let started = async {
-            let (resting, process, folders) = self.launch(false).await?;
-            let (spare, mut report) = Spare::greet(resting, process, folders, &|_| {}).await?;
-            report.record(Part::Cgroup, spare.process.cgroup());
+            let (socket, process, folders) = self.launch(false).await?;
+            let cgroup = process.cgroup();
+            let (spare, mut report) = Spare::greet(socket, process, &|_| {}).await?;
+            report.record(Part::Cgroup, cgroup);
             let report = report.demand(self.0.config.jail);
             let report = report.map_err(|error| WorkerError::Launch(error.to_string()))?;
-            Ok((spare, report))
+            Ok((Ready { spare, folders }, report))
         };
         let started: Result<_, WorkerError> = started.await;
         let mut waiting = self.0.waiting();
         match started {
-            Ok((spare, report)) => {
+            Ok((ready, report)) => {
                 (waiting.failures, waiting.failed) = (0, None);
                 let _ = self.0.report.set(report); // all of them are alike
-                Ok(spare)
+                Ok(ready)
             }
             Err(error) => {
                 waiting.failures = waiting.failures.saturating_add(1);
@@ -241,7 +229,7 @@ impl Pool {
         }
     }
 
-    async fn launch(&self, prepares: bool) -> Result<(Resting, Process, Server), WorkerError> {
+    async fn launch(&self, prepares: bool) -> Result<(UnixStream, Process, Server), WorkerError> {
         let PoolConfig { engine, jail, cache, .. } = &self.0.config;
         let jail = if prepares { JailMode::Off } else { *jail };
         let start = Start {
@@ -250,6 +238,7 @@ impl Pool {
             cache: cache.clone(),
             prepares,
             host: std::process::id(),
+            connect: None,
         }
         .encode();
         let (ours, theirs) = UnixStream::pair()?;
@@ -262,13 +251,13 @@ impl Pool {
             bounded: jail != JailMode::Off,
         };
         let process = self.0.launcher.launch(launch).await?;
-        Ok((Resting::new(ours), process, folders))
+        Ok((ours, process, folders))
     }
 
     /// Has workers started for the sessions to come.
     fn replenish(&self) {
         let mut waiting = self.0.waiting();
-        waiting.ready.retain_mut(Spare::lives);
+        waiting.ready.retain_mut(|ready| ready.spare.lives());
         let missing = self.0.config.warm.saturating_sub(waiting.ready.len() + waiting.coming);
         let coming: Vec<Coming> =
             (0..missing).map(|_| Coming::begin(self.clone(), &mut waiting)).collect();
@@ -283,6 +272,34 @@ impl Pool {
                 }
             });
         }
+    }
+}
+
+#[async_trait]
+impl Workers for Pool {
+    async fn worker(&self, session: &SandboxConfig) -> Result<Worker, WorkerError> {
+        let limits = &session.limits;
+        let place = self.place(limits.memory_bytes).await?;
+        let waiting = loop {
+            let ready = self.0.waiting().ready.pop();
+            match ready {
+                Some(mut ready) => {
+                    if ready.spare.lives() {
+                        break Some(ready);
+                    }
+                }
+                None => break None,
+            }
+        };
+        let Ready { mut spare, folders } = match waiting {
+            Some(ready) => ready,
+            None => self.start().await?,
+        };
+        self.replenish();
+        // From outside, as it bounds it itself.
+        let bounded = spare.holder().bound_memory(memory_of(limits));
+        bounded.map_err(WorkerError::Bound)?;
+        Ok(spare.into_worker()?.placed(place, folders))
     }
 }
 
@@ -313,8 +330,8 @@ impl Coming {
     }
 
     async fn arrive(self) -> Result<(), WorkerError> {
-        let spare = self.0.start().await?;
-        self.0.0.waiting().ready.push(spare);
+        let ready = self.0.start().await?;
+        self.0.0.waiting().ready.push(ready);
         Ok(())
     }
 }

@@ -9,16 +9,14 @@ use pcm_runtime_api::{
     Capability, CheckpointId, DepsReport, ErrorKind, ExecutionError, ExecutionResult, Executor,
     ExecutorError, HostPort, Limits, NoHost, Progress, RunRequest, SandboxConfig, SessionState,
 };
-use pcm_runtime_folders::Server;
-use pcm_runtime_guest::Packages;
+use pcm_runtime_guest::{Packages, Stop};
 use pcm_runtime_wire::{Answer, Opening, Order, ShownFolder};
 use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncGuard, Notify};
 
 use crate::WorkerError;
-use crate::launcher::Lifeline;
-use crate::pool::Pool;
 use crate::run::{self, Lost, Ran};
 use crate::worker::{Done, Worker};
+use crate::workers::{Fate, Reach, Workers};
 
 /// Where the number of its worker is in that of a checkpoint.
 const GENERATION: u32 = 32;
@@ -45,7 +43,7 @@ pub type Resign = fn(&mut [u8], &[u8; 32], &[u8; 32]) -> Result<(), ExecutorErro
 
 /// One session, held by a worker of its own.
 pub struct WorkerSandbox {
-    pool: Pool,
+    workers: Arc<dyn Workers>,
     kind: Kind,
     config: SandboxConfig,
     session: AsyncMutex<Session>,
@@ -55,8 +53,8 @@ pub struct WorkerSandbox {
     /// None where nobody brings packages.
     packages: Option<Arc<Packages>>,
     closed: AtomicBool,
-    /// What ends the session's worker, for `close`.
-    lifeline: Mutex<Option<Arc<Lifeline>>>,
+    /// What can be done to the session's worker meanwhile.
+    reach: Mutex<Option<Arc<dyn Reach>>>,
 }
 
 /// What is left of `SandboxConfig::fuel`.
@@ -99,22 +97,26 @@ impl Session {
 
 impl WorkerSandbox {
     /// A session that has not started. It has no host until [`Executor::start`].
-    pub fn new(pool: Pool, kind: Kind, config: impl Into<SandboxConfig>) -> Self {
+    pub fn new(
+        workers: impl Workers + 'static,
+        kind: Kind,
+        config: impl Into<SandboxConfig>,
+    ) -> Self {
         let mut config = config.into();
         let packages = config.packages.take().map(|source| Arc::new(Packages::new(source)));
         config.mounts.extend(packages.as_ref().map(|packages| packages.mount()));
-        Self::with(pool, kind, config, packages, Arc::new(NoHost))
+        Self::with(Arc::new(workers), kind, config, packages, Arc::new(NoHost))
     }
 
     fn with(
-        pool: Pool,
+        workers: Arc<dyn Workers>,
         kind: Kind,
         config: SandboxConfig,
         packages: Option<Arc<Packages>>,
         port: Arc<dyn HostPort>,
     ) -> Self {
         Self {
-            pool,
+            workers,
             kind,
             fuel: Mutex::new(Fuel { left: config.fuel, added: 0 }),
             config,
@@ -122,13 +124,13 @@ impl WorkerSandbox {
             running: Mutex::new(None),
             packages,
             closed: AtomicBool::new(false),
-            lifeline: Mutex::default(),
+            reach: Mutex::default(),
         }
     }
 
-    /// The process that holds the session; None while there is none.
+    /// The process that holds the session; None while there is none on this machine.
     pub async fn process_id(&self) -> Option<u32> {
-        self.session.lock().await.worker.as_ref().map(Worker::id)
+        self.session.lock().await.worker.as_ref().and_then(Worker::id)
     }
 
     fn is_closed(&self) -> bool {
@@ -165,8 +167,8 @@ impl WorkerSandbox {
         ExecutorError::Ended { backend: self.kind.backend, reason: error.to_string() }
     }
 
-    fn lifeline(&self) -> MutexGuard<'_, Option<Arc<Lifeline>>> {
-        self.lifeline.lock().unwrap_or_else(PoisonError::into_inner)
+    fn reach(&self) -> MutexGuard<'_, Option<Arc<dyn Reach>>> {
+        self.reach.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn startup(&self, error: impl fmt::Display) -> ExecutorError {
@@ -177,20 +179,15 @@ impl WorkerSandbox {
     async fn fresh(&self) -> Result<Worker, ExecutorError> {
         let mut attempts = 1;
         loop {
-            let (mut worker, folders) = self
-                .pool
-                .worker(self.config.limits.memory_bytes)
-                .await
-                .map_err(|error| self.startup(error))?;
-            *self.lifeline() = worker.lifeline();
+            let worker = self.workers.worker(&self.config).await;
+            let mut worker = worker.map_err(|error| self.startup(error))?;
+            *self.reach() = worker.reach();
             if self.is_closed() {
                 return Err(ExecutorError::Closed);
             }
-            worker
-                .bound_memory(&self.config.limits)
-                .and_then(|()| self.serve(&worker, folders))
-                .map_err(|error| self.startup(error))?;
-            let error = match worker.ask(&Order::Open(Box::new(self.opening())), &[], 0).await {
+            let opening = self.opening(worker.folders.is_some());
+            self.serve(&mut worker).map_err(|error| self.startup(error))?;
+            let error = match worker.ask(&Order::Open(Box::new(opening)), &[], 0).await {
                 Ok(Done { answer: Ok(_), .. }) => return Ok(worker),
                 Ok(Done { answer: Err(told), .. }) => {
                     return Err(told.into_error(self.kind.backend));
@@ -207,10 +204,12 @@ impl WorkerSandbox {
         }
     }
 
-    fn opening(&self) -> Opening {
+    /// The session as its worker is told of it; with the folders only where they are served to it.
+    fn opening(&self, serves: bool) -> Opening {
         let SandboxConfig { limits, deterministic, rollback, mounts, .. } = &self.config;
         let shown = mounts
             .iter()
+            .filter(|_| serves)
             .map(|mount| ShownFolder { guest: mount.guest.clone(), access: mount.access });
         Opening {
             limits: limits.clone(),
@@ -222,16 +221,17 @@ impl WorkerSandbox {
     }
 
     /// Serves the session's folders to its worker, as long as that lives.
-    fn serve(&self, worker: &Worker, folders: Server) -> Result<(), WorkerError> {
+    fn serve(&self, worker: &mut Worker) -> Result<(), WorkerError> {
+        let Some(folders) = worker.folders.take() else { return Ok(()) };
         if self.config.mounts.is_empty() {
             return Ok(());
         }
-        let lifeline = worker.lifeline();
+        let reach = worker.reach();
         folders.serve(&self.config.mounts, move |ended| {
             if let Err(error) = ended {
                 tracing::warn!(%error, "a worker is ended");
-                if let Some(lifeline) = lifeline {
-                    lifeline.cut();
+                if let Some(reach) = reach {
+                    reach.end();
                 }
             }
         })?;
@@ -286,9 +286,10 @@ impl WorkerSandbox {
     /// What became of a worker that is of no further use.
     async fn why(&self, worker: Worker, error: WorkerError) -> WorkerError {
         let error = match error {
-            WorkerError::Ended(when) => {
-                WorkerError::Ended(format!("{} {when}", worker.fate().await))
-            }
+            WorkerError::Ended(when) => match worker.fate().await {
+                Fate::Ended(how) => WorkerError::Ended(format!("{how} {when}")),
+                Fate::OutOfMemory => WorkerError::OutOfMemory,
+            },
             other => other,
         };
         tracing::debug!(backend = self.kind.backend, %error, "a worker was lost");
@@ -329,12 +330,22 @@ impl WorkerSandbox {
                 return Ok(ExecutionResult { backend: self.kind.backend.to_owned(), ..result });
             }
             Err(Lost::Stuck(stop)) => stop.error(&limits),
-            Err(Lost::Worker(error)) => {
-                let message = self.why(worker, error).await.to_string();
-                ExecutionError::new(ErrorKind::Crashed, message)
-            }
+            Err(Lost::Worker(error)) => match self.why(worker, error).await {
+                WorkerError::OutOfMemory => Stop::Memory.error(&limits),
+                error => ExecutionError::new(ErrorKind::Crashed, error.to_string()),
+            },
         };
         Ok(ExecutionResult::failed(self.kind.backend, error, SessionState::Reset))
+    }
+
+    /// Has the worker see the packages that there are now.
+    async fn show_packages(&self) {
+        let reach = self.reach().clone();
+        let folder = self.packages.as_ref().and_then(|packages| packages.mount().host.folder());
+        if let (Some(reach), Some(folder)) = (reach, folder) {
+            let shown = tokio::task::spawn_blocking(move || reach.show_packages(&folder)).await;
+            drop(shown); // who cannot show them says so
+        }
     }
 
     fn resign(&self) -> Result<Resign, ExecutorError> {
@@ -453,7 +464,11 @@ impl Executor for WorkerSandbox {
     ) -> Result<DepsReport, ExecutorError> {
         match &self.packages {
             _ if self.is_closed() => Err(ExecutorError::Closed),
-            Some(packages) => Ok(packages.install(specs, progress).await),
+            Some(packages) => {
+                let report = packages.install(specs, progress).await;
+                self.show_packages().await;
+                Ok(report)
+            }
             None => Err(ExecutorError::unsupported(self.kind.backend, Capability::DepsInstall)),
         }
     }
@@ -461,7 +476,11 @@ impl Executor for WorkerSandbox {
     async fn uninstall_deps(&self, names: &[String]) -> Result<DepsReport, ExecutorError> {
         match &self.packages {
             _ if self.is_closed() => Err(ExecutorError::Closed),
-            Some(packages) => Ok(packages.uninstall(names).await),
+            Some(packages) => {
+                let report = packages.uninstall(names).await;
+                self.show_packages().await;
+                Ok(report)
+            }
             None => Err(ExecutorError::unsupported(self.kind.backend, Capability::DepsUninstall)),
         }
     }
@@ -487,7 +506,7 @@ impl Executor for WorkerSandbox {
         let config = SandboxConfig { fuel: self.fuel(), ..self.config.clone() };
         let port = Arc::clone(&self.session.lock().await.port);
         let packages = self.packages.clone();
-        let forked = Self::with(self.pool.clone(), self.kind, config, packages, port);
+        let forked = Self::with(Arc::clone(&self.workers), self.kind, config, packages, port);
         forked.ask(Order::Load(key), &saved, 0).await?;
         Ok(Arc::new(forked))
     }
@@ -533,8 +552,8 @@ impl Executor for WorkerSandbox {
         self.closed.store(true, Ordering::Release);
         let runs = self.running().as_ref().map(|run| run.notify_one()).is_some();
         // What is no run nobody interrupts.
-        if let Some(lifeline) = self.lifeline().take().filter(|_| !runs) {
-            lifeline.cut();
+        if let Some(reach) = self.reach().take().filter(|_| !runs) {
+            reach.end();
         }
         let worker = self.session.lock().await.worker.take();
         if let Some(worker) = worker {

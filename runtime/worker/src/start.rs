@@ -1,7 +1,7 @@
 //! What a worker is told on its command line.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use pcm_runtime_jail::JailMode;
 use serde::{Deserialize, Serialize};
@@ -22,6 +22,24 @@ pub(crate) struct Start {
     pub(crate) prepares: bool,
     /// The process that has started it.
     pub(crate) host: u32,
+    /// The socket that the host listens at. None is: it was given one as its standard input, and a
+    /// socket for folders as its standard output.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) connect: Option<PathBuf>,
+}
+
+/// The arguments with which a program that calls [`init`](crate::init) becomes a worker that finds its host at
+/// a socket, wherever it is started. Something else than a jail has to surround it.
+pub fn dialing(engine: &str, socket: &Path, cache: &Path) -> [String; 2] {
+    let start = Start {
+        engine: engine.to_owned(),
+        jail: JailMode::Off,
+        cache: Some(cache.to_owned()),
+        prepares: false,
+        host: 0,
+        connect: Some(socket.to_owned()),
+    };
+    [ARGUMENT.to_owned(), start.encode()]
 }
 
 impl Start {
@@ -62,6 +80,7 @@ mod tests {
             cache: Some("/a folder".into()),
             prepares: false,
             host: 7,
+            connect: None,
         };
         assert_eq!(read(&["program", ARGUMENT, &start.encode()]), Some(Ok(start)));
         assert_eq!(read(&["program"]), None);

@@ -1,5 +1,6 @@
 //! One worker, seen from the host.
 
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,8 +12,8 @@ use tokio::time::timeout;
 
 use crate::WorkerError;
 use crate::channel::{Channel, Resting};
-use crate::launcher::{Lifeline, Process};
 use crate::pool::Place;
+use crate::workers::{Fate, Holder, Reach};
 
 /// How long a worker may take for what is no run of code.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -31,10 +32,9 @@ pub(crate) fn memory_of(limits: &Limits) -> u64 {
 
 /// A worker that is ready and has nobody's session.
 #[derive(Debug)]
-pub(crate) struct Spare {
-    pub(crate) resting: Resting,
-    pub(crate) process: Process,
-    pub(crate) folders: Server,
+pub struct Spare<H> {
+    resting: Resting,
+    holder: H,
 }
 
 /// What an order came to.
@@ -47,31 +47,47 @@ pub(crate) struct Done {
 
 /// A worker that has a session. It ends with this.
 #[derive(Debug)]
-pub(crate) struct Worker {
+pub struct Worker {
     pub(crate) channel: Channel,
-    process: Process,
+    holder: Box<dyn Holder>,
+    /// What serves folders of the host to it, where something does.
+    pub(crate) folders: Option<Server>,
     /// What it takes of what there is for all.
-    _place: Place,
+    place: Option<Place>,
 }
 
-impl Spare {
-    /// Waits until it is ready.
-    pub(crate) async fn greet(
-        resting: Resting,
-        process: Process,
-        folders: Server,
+impl<H: Holder + 'static> Spare<H> {
+    /// Waits until the worker at the other end of a socket is ready.
+    pub async fn greet(
+        socket: UnixStream,
+        holder: H,
         progress: &(dyn Fn(&str) + Send + Sync),
     ) -> Result<(Self, JailReport), WorkerError> {
-        let mut channel = resting.wake()?;
+        let mut channel = Resting::new(socket).wake()?;
         match greeting(&mut channel, progress).await? {
-            Some(jail) => Ok((Self { resting: channel.rest()?, process, folders }, jail)),
-            None => Err(WorkerError::Ended(process.fate().await)),
+            Some(jail) => Ok((Self { resting: channel.rest()?, holder }, jail)),
+            None => Err(match Box::new(holder).fate().await {
+                Fate::Ended(how) => WorkerError::Ended(how),
+                Fate::OutOfMemory => WorkerError::OutOfMemory,
+            }),
         }
     }
 
     /// Whether it lives.
-    pub(crate) fn lives(&mut self) -> bool {
-        !self.process.has_ended()
+    pub fn lives(&mut self) -> bool {
+        self.holder.lives()
+    }
+
+    /// What holds it.
+    pub fn holder(&mut self) -> &mut H {
+        &mut self.holder
+    }
+
+    /// It, for a session that this runtime has.
+    pub fn into_worker(self) -> Result<Worker, WorkerError> {
+        let Self { resting, holder } = self;
+        let (channel, holder) = (resting.wake()?, Box::new(holder));
+        Ok(Worker { channel, holder, folders: None, place: None })
     }
 }
 
@@ -103,23 +119,18 @@ async fn greeting(
 }
 
 impl Worker {
-    pub(crate) fn new(spare: Spare, place: Place) -> Result<(Self, Server), WorkerError> {
-        let Spare { resting, process, folders } = spare;
-        Ok((Self { channel: resting.wake()?, process, _place: place }, folders))
+    /// The same in that place, with somebody who serves folders to it.
+    pub(crate) fn placed(self, place: Place, folders: Server) -> Self {
+        Self { place: Some(place), folders: Some(folders), ..self }
     }
 
-    /// Bounds its memory from outside, as it bounds it itself.
-    pub(crate) fn bound_memory(&self, limits: &Limits) -> Result<(), WorkerError> {
-        self.process.bound_memory(memory_of(limits)).map_err(WorkerError::Bound)
+    /// What can be done to it from anywhere.
+    pub(crate) fn reach(&self) -> Option<Arc<dyn Reach>> {
+        self.holder.reach()
     }
 
-    /// What ends it from anywhere.
-    pub(crate) fn lifeline(&self) -> Option<Arc<Lifeline>> {
-        self.process.lifeline()
-    }
-
-    pub(crate) fn id(&self) -> u32 {
-        self.process.id()
+    pub(crate) fn id(&self) -> Option<u32> {
+        self.holder.id()
     }
 
     /// Has an order done, and gives what it came to. A worker that fails to is of no further use.
@@ -153,12 +164,14 @@ impl Worker {
 
     /// Ends it.
     pub(crate) async fn gone(self) {
-        drop(self.channel);
-        self.process.gone().await;
+        let Self { channel, holder, place, .. } = self;
+        drop(channel);
+        holder.gone().await;
+        drop(place);
     }
 
     /// How it ended.
-    pub(crate) async fn fate(self) -> String {
-        self.process.fate().await
+    pub(crate) async fn fate(self) -> Fate {
+        self.holder.fate().await
     }
 }

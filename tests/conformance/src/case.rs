@@ -46,9 +46,16 @@ impl Case {
         self.file.file_stem().unwrap_or_default().to_string_lossy().into_owned()
     }
 
+    /// What is different on the backend `key`. A container has a kernel of the subprocess backend in it, so
+    /// what is different there is so in a container, unless the case says otherwise.
+    pub fn exception(&self, key: &str) -> Option<&Exception> {
+        let inside = if key == "container" { "subprocess" } else { key };
+        self.except.get(key).or_else(|| self.except.get(inside))
+    }
+
     /// What step `number` (from 1) expects of the backend `key`.
     pub fn expectation(&self, number: usize, key: &str) -> Option<&Expectation> {
-        let changed = self.except.get(key).and_then(|e| e.step.get(&number.to_string()));
+        let changed = self.exception(key).and_then(|e| e.step.get(&number.to_string()));
         changed.or_else(|| self.steps.get(number.checked_sub(1)?).map(|step| &step.expect))
     }
 }

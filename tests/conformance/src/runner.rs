@@ -49,7 +49,7 @@ pub enum Verdict {
 
 /// Runs a case to its end, or to the first step that fails.
 pub async fn run_case(backend: &dyn Backend, case: &Case) -> Result<Verdict, Failure> {
-    if let Some(exception) = case.except.get(backend.key()).filter(|exception| exception.skip) {
+    if let Some(exception) = case.exception(backend.key()).filter(|exception| exception.skip) {
         return Ok(Verdict::Skipped { reason: exception.reason.clone() });
     }
     let (limits, open) = (case.limits.limits(), BTreeMap::new());

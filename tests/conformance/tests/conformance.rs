@@ -1,6 +1,7 @@
 //! One test for each case and backend, as `wasm::evaluation::1_plus_1`.
 
-use std::path::Path;
+use std::env;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -8,10 +9,13 @@ use anyhow::{Context as _, Result};
 use async_trait::async_trait;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use pcm_conformance::{Backend, Case, Verdict, load_cases, run_case};
-use pcm_runtime_api::{Executor, Limits, SandboxConfig};
+use pcm_runtime_api::{Executor, Limits, PackageSource, SandboxConfig};
+use pcm_runtime_container::{ContainerEngine, ContainerSandbox, ContainerSettings};
 use pcm_runtime_deno::{DenoEngine, DenoSandbox};
 use pcm_runtime_in_process::{InProcessEngine, InProcessSandbox};
-use pcm_runtime_subprocess::{KernelConfig, SubprocessEngine, SubprocessSandbox};
+use pcm_runtime_subprocess::{
+    EnvironmentPackages, KernelConfig, SubprocessEngine, SubprocessSandbox,
+};
 use pcm_runtime_wasm::{WasmEngine, WasmSandbox};
 use pcm_sandbox::BackendKind;
 use pcm_sandbox::worker::{self, Pool, PoolConfig};
@@ -25,8 +29,12 @@ fn main() -> Result<ExitCode> {
     let runtime = Arc::new(runtime.context("cannot start the tokio runtime")?);
     let mut trials = Vec::new();
     let placed = [BackendKind::Wasm, BackendKind::DenoSandbox].map(in_worker);
-    for backend in [wasm(), deno(), subprocess(), in_process()].into_iter().chain(placed) {
-        trials.push(must_be_here(&backend));
+    let found = [wasm(), deno(), subprocess(), container(), in_process()].into_iter().chain(placed);
+    for backend in found {
+        // Not every machine has an engine of containers.
+        if backend.name != "container" {
+            trials.push(must_be_here(&backend));
+        }
         trials.extend(cases.iter().map(|case| trial(&backend, case.clone(), &runtime)));
     }
     Ok(libtest_mimic::run(&arguments, trials).exit_code())
@@ -116,6 +124,23 @@ impl Backend for Subprocess {
 }
 
 #[derive(Debug)]
+struct Container(ContainerEngine);
+
+#[async_trait]
+impl Backend for Container {
+    fn key(&self) -> &'static str {
+        "container"
+    }
+
+    async fn open(&self, limits: Limits) -> Result<Arc<dyn Executor>> {
+        let python = self.0.python(&|_| {}).await?;
+        let packages: Arc<dyn PackageSource> = Arc::new(EnvironmentPackages::of_version(python));
+        let config = SandboxConfig { limits, packages: Some(packages), ..SandboxConfig::default() };
+        Ok(Arc::new(ContainerSandbox::new(self.0.clone(), config)))
+    }
+}
+
+#[derive(Debug)]
 struct InProcess(InProcessEngine);
 
 #[async_trait]
@@ -169,6 +194,21 @@ fn subprocess() -> Found {
     // One session in each process of the tests.
     let engine = SubprocessEngine::new(KernelConfig { spares: 0, ..KernelConfig::default() });
     Found { name: "subprocess".to_owned(), backend: Ok(Arc::new(Subprocess(engine))) }
+}
+
+/// With the image that `./x test` makes, of the program that it has built.
+fn container() -> Found {
+    let settings = ContainerSettings {
+        program: env::var_os("PCM_CONTAINER_PROGRAM").map(PathBuf::from),
+        auto_build: false,
+        warm: 0,
+        ..ContainerSettings::default()
+    };
+    let backend = match env::var_os("DOCKER_HOST") {
+        Some(_) => Ok(Arc::new(Container(ContainerEngine::new(settings))) as Arc<dyn Backend>),
+        None => Err("DOCKER_HOST names no engine; ./x test starts one where it can".to_owned()),
+    };
+    Found { name: "container".to_owned(), backend }
 }
 
 fn in_process() -> Found {

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use clap::builder::styling::AnsiColor;
 use pcm_sandbox::worker::{self, JailReport, Pool, WorkerError};
-use pcm_sandbox::{BackendKind, ExecutionResult, Map, Placement, Session, Value, json};
+use pcm_sandbox::{BackendKind, ExecutionResult, Map, Placement, Session, SessionBuilder, Value, json};
 use serde::Serialize;
 
 use super::exit::{self, Failure};
@@ -119,10 +119,14 @@ async fn check(backend: BackendKind) -> Check {
         return check;
     }
     let began = Instant::now();
-    let session = match Session::builder().backend(backend).start().await {
+    let session = match builder(backend).start().await {
         Ok(session) => session,
         Err(error) => {
             check.problem = Some(error.to_string());
+            // An engine is not a part of every machine.
+            if backend == BackendKind::Container {
+                check.help = Some("docs/container.md says what it needs");
+            }
             return check;
         }
     };
@@ -135,6 +139,21 @@ async fn check(backend: BackendKind) -> Check {
     check.problem = (!check.available).then(|| complaint(&result));
     session.close().await;
     check
+}
+
+/// A session as it is unless told otherwise; but to look at a machine makes no image on it.
+fn builder(backend: BackendKind) -> SessionBuilder {
+    let builder = Session::builder().backend(backend);
+    #[cfg(feature = "container")]
+    if backend == BackendKind::Container {
+        let default = pcm_sandbox::ContainerSettings::default();
+        return builder.container_settings(pcm_sandbox::ContainerSettings {
+            auto_build: false,
+            warm: 0,
+            ..default
+        });
+    }
+    builder
 }
 
 fn complaint(result: &ExecutionResult) -> String {

@@ -15,6 +15,8 @@ mod exit;
 mod host;
 #[cfg(feature = "wasm")]
 mod image;
+#[cfg(feature = "container")]
+mod images;
 mod indexes;
 mod interrupt;
 mod join;
@@ -73,6 +75,8 @@ enum Command {
     Serve(Box<serve::ServeArgs>),
     #[cfg(feature = "wasm")]
     Image(image::ImageArgs),
+    #[cfg(feature = "container")]
+    Images(images::ImagesArgs),
     Tools(tools::ToolsArgs),
     Workflows(workflows::WorkflowsArgs),
     Artifacts(artifacts::ArtifactsArgs),
@@ -101,6 +105,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Serve(args) => serve::main(*args),
         #[cfg(feature = "wasm")]
         Command::Image(args) => image::main(args),
+        #[cfg(feature = "container")]
+        Command::Images(args) => images::main(args),
         Command::Tools(args) => tools::main(args),
         Command::Workflows(args) => workflows::main(args),
         Command::Artifacts(args) => artifacts::main(args),

@@ -12,7 +12,7 @@ use super::output::{Stream, Streams};
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Tells every step, with the seconds that have passed.
-#[cfg(feature = "wasm")]
+#[cfg(any(feature = "container", feature = "wasm"))]
 pub(crate) fn with_seconds() -> impl Fn(&str) + Send + Sync + 'static {
     let began = std::time::Instant::now();
     move |step| say(&format!("{:6.1} s  {step}\n", began.elapsed().as_secs_f64()))

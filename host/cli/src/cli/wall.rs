@@ -44,6 +44,11 @@ pub(crate) struct WallArgs {
     #[cfg(feature = "remote")]
     #[arg(long, value_name = "FILE", requires = "remote_url")]
     remote_token_file: Option<std::path::PathBuf>,
+    /// The image of the container backend; without this it is pcm-sandbox:base, which is made when it is
+    /// missing. `pcm-sandbox images` makes others
+    #[cfg(feature = "container")]
+    #[arg(long, value_name = "IMAGE")]
+    container_image: Option<String>,
 }
 
 impl WallArgs {
@@ -103,6 +108,13 @@ impl WallArgs {
                     ..pcm_sandbox::KernelConfig::default()
                 };
                 Ok(builder.kernels(&pcm_sandbox::SubprocessEngine::new(config)))
+            }
+            #[cfg(feature = "container")]
+            _ if self.backend == BackendKind::Container => {
+                let default = pcm_sandbox::ContainerSettings::default();
+                let image = self.container_image.clone().unwrap_or(default.image);
+                let settings = pcm_sandbox::ContainerSettings { image, warm, ..default };
+                Ok(builder.container_settings(settings))
             }
             placement => Ok(builder.placement(placement)),
         }

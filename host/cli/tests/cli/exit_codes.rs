@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::TestResult;
-use crate::command::pcm;
+use crate::command::{Ended, command, pcm};
 
 #[test]
 fn codes_that_end_give_zero() -> TestResult {
@@ -66,18 +66,24 @@ fn a_crash_gives_137() -> TestResult {
     Ok(())
 }
 
+/// On a machine where no engine of containers runs.
+fn without_engine(arguments: &[&str]) -> std::io::Result<Ended> {
+    Ok(command(arguments).env("DOCKER_HOST", "unix:///nowhere/engine.sock").output()?.into())
+}
+
 #[test]
 fn a_backend_that_is_not_there_gives_3() -> TestResult {
-    let ended = pcm(&["run", "--backend", "container", "-c", "1"])?;
+    let ended = without_engine(&["run", "--backend", "container", "-c", "1"])?;
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(3), ""));
-    let expected = "error: the container backend is not in this build: ";
+    let expected = "error: the container sandbox could not be started: ";
     assert!(ended.stderr.starts_with(expected), "{}", ended.stderr);
+    assert!(ended.stderr.contains("/nowhere/engine.sock") && ended.stderr.contains("start it"));
     Ok(())
 }
 
 #[test]
 fn a_start_that_fails_is_a_result_in_json() -> TestResult {
-    let ended = pcm(&["run", "--backend", "container", "--json", "-c", "1"])?;
+    let ended = without_engine(&["run", "--backend", "container", "--json", "-c", "1"])?;
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(3), ""));
     let result = ended.json()?;
     assert_eq!(result["error"]["kind"], "startup");
