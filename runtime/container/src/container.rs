@@ -156,7 +156,7 @@ impl Drop for Unborn<'_> {
 fn suffix() -> String {
     let mut random = [0; 8];
     let _ = getrandom::fill(&mut random); // the engine refuses a name that is taken
-    random.iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:016x}", u64::from_ne_bytes(random))
 }
 
 /// How a container ended that has not spoken; waits for ever where it has not.

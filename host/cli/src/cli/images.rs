@@ -138,7 +138,7 @@ async fn prune(args: &ListArgs) -> Result<String, ContainerError> {
     if args.json {
         return Ok(format!("{:#}\n", json!(removed)));
     }
-    Ok(removed.iter().map(|name| format!("removed {name}\n")).collect())
+    Ok(removed.iter().fold(String::new(), |all, name| all + "removed " + name + "\n"))
 }
 
 fn as_json(image: &ImageInfo) -> pcm_sandbox::Value {

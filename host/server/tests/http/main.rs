@@ -3,6 +3,7 @@
 
 mod access;
 mod approvals;
+#[expect(dead_code, reason = "the tests of the command need more of it")]
 mod ask;
 mod bounds;
 mod data;
