@@ -131,6 +131,12 @@ fn service(shared: &Arc<Shared>, config: &HttpConfig, address: SocketAddr) -> Se
         .with_allowed_origins(config.origins.clone())
         .enforce_origin_validation();
     settings.allowed_hosts.extend(config.hosts.iter().cloned());
+    if address.ip().is_loopback() {
+        // A page of this server itself; those of others on this machine have other ports.
+        let own = ["localhost", "127.0.0.1", "[::1]"];
+        let own = own.map(|host| format!("http://{host}:{}", address.port()));
+        settings.allowed_origins.extend(own);
+    }
     if !address.ip().is_loopback() && config.hosts.is_empty() {
         // By whatever name others know this machine; there is a token.
         settings = settings.disable_allowed_hosts();

@@ -5,6 +5,7 @@
 //! ends when nobody has used it for long enough.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -45,6 +46,7 @@ pub(crate) struct Seat {
     /// One run at a time.
     turn: Arc<tokio::sync::Mutex<()>>,
     used: Mutex<Instant>,
+    is_closed: AtomicBool,
     place: Option<OwnedSemaphorePermit>,
 }
 
@@ -93,7 +95,14 @@ impl Seats {
             format!("the session does not start: {error}")
         })?;
         let (turn, used) = (Arc::default(), Mutex::new(Instant::now()));
-        let seat = Arc::new(Seat { session, id, turn, used, place: Some(place) });
+        let seat = Arc::new(Seat {
+            session,
+            id,
+            turn,
+            used,
+            is_closed: AtomicBool::new(false),
+            place: Some(place),
+        });
         let mut table = self.table();
         table.all.retain(|other| other.strong_count() > 0);
         table.all.push(Arc::downgrade(&seat));
@@ -123,7 +132,7 @@ impl Seats {
         };
         let mut closing = JoinSet::new();
         for seat in all.iter().filter_map(Weak::upgrade) {
-            closing.spawn(async move { seat.session.close().await });
+            closing.spawn(async move { seat.close().await });
         }
         let closed = async { while closing.join_next().await.is_some() {} };
         if tokio::time::timeout(CLOSES, closed).await.is_err() {
@@ -147,6 +156,12 @@ impl Seat {
         self.turn.try_lock().is_err()
     }
 
+    async fn close(&self) {
+        if !self.is_closed.swap(true, Ordering::Relaxed) {
+            self.session.close().await;
+        }
+    }
+
     fn touch(&self) {
         *self.used.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
@@ -159,6 +174,9 @@ impl Seat {
 /// The sandbox ends with its session; the place is free when it has ended.
 impl Drop for Seat {
     fn drop(&mut self) {
+        if *self.is_closed.get_mut() {
+            return;
+        }
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         let (session, place) = (self.session.clone(), self.place.take());
         runtime.spawn(async move {

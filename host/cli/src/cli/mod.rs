@@ -9,6 +9,8 @@ mod artifacts;
 mod audit;
 mod deps;
 mod doctor;
+#[cfg(any(feature = "mcp", feature = "server"))]
+mod ending;
 mod exit;
 mod host;
 #[cfg(feature = "wasm")]
@@ -18,6 +20,10 @@ mod interrupt;
 mod join;
 mod key;
 mod limits;
+#[cfg(any(feature = "mcp", feature = "server"))]
+mod log;
+#[cfg(feature = "mcp")]
+mod mcp;
 mod network;
 mod output;
 mod packages;
@@ -61,6 +67,8 @@ enum Command {
     Run(Box<run::RunArgs>),
     #[cfg(feature = "server")]
     Serve(Box<serve::ServeArgs>),
+    #[cfg(feature = "mcp")]
+    Mcp(Box<mcp::McpArgs>),
     #[cfg(feature = "wasm")]
     Image(image::ImageArgs),
     Tools(tools::ToolsArgs),
@@ -80,6 +88,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Run(args) => run::main(*args),
         #[cfg(feature = "server")]
         Command::Serve(args) => serve::main(*args),
+        #[cfg(feature = "mcp")]
+        Command::Mcp(args) => mcp::main(*args),
         #[cfg(feature = "wasm")]
         Command::Image(args) => image::main(args),
         Command::Tools(args) => tools::main(args),

@@ -8,7 +8,7 @@ use pcm_sandbox::{BackendKind, Error, Placement, SessionBuilder, worker};
 #[derive(Debug, clap::Args)]
 pub(crate) struct WallArgs {
     /// The wall around the code; `pcm-sandbox doctor` tells which of them work here
-    #[arg(short, long, value_name = "KEY", default_value_t, value_parser = backend_keys())]
+    #[arg(short, long, alias = "executor", value_name = "KEY", default_value_t, value_parser = backend_keys())]
     backend: BackendKind,
 
     /// Run the engine in this process, or in a process of its own, in a jail; without this deno-sandbox
@@ -60,16 +60,23 @@ impl WallArgs {
             }
             #[cfg(feature = "subprocess")]
             _ if self.backend == BackendKind::Subprocess => {
-                let config = pcm_sandbox::KernelConfig {
-                    python_version: self.python_version.clone(),
-                    venv_path: self.venv_path.clone(),
-                    jail: self.jail.unwrap_or(JailMode::Off),
-                    spares: warm,
-                    ..pcm_sandbox::KernelConfig::default()
-                };
-                Ok(builder.kernels(&pcm_sandbox::SubprocessEngine::new(config)))
+                Ok(builder.kernels(&pcm_sandbox::SubprocessEngine::new(self.kernels(warm))))
             }
             placement => Ok(builder.placement(placement)),
+        }
+    }
+}
+
+#[cfg(feature = "subprocess")]
+impl WallArgs {
+    /// What kernels of the subprocess backend are like, so many of which wait ahead of time.
+    pub(crate) fn kernels(&self, warm: usize) -> pcm_sandbox::KernelConfig {
+        pcm_sandbox::KernelConfig {
+            python_version: self.python_version.clone(),
+            venv_path: self.venv_path.clone(),
+            jail: self.jail.unwrap_or(JailMode::Off),
+            spares: warm,
+            ..pcm_sandbox::KernelConfig::default()
         }
     }
 }

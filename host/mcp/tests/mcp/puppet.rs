@@ -1,7 +1,7 @@
 //! A wall without an interpreter: it does what the lines of the code say.
 //!
 //! `echo JSON` gives a value, `print TEXT` and `warn TEXT` write, `step TEXT` writes and takes its time, `set NAME VALUE` and `get NAME` are the
-//! state, `sleep` waits until it is stopped, `picture` shows one, `raise` fails, `crash` ends the sandbox,
+//! state, `sleep` waits until it is stopped, `picture` and `sound` show one, `raise` fails, `crash` ends the sandbox,
 //! `call JSON` asks the host and gives the answer, `together JSON` asks as many things at once as the list
 //! has.
 
@@ -96,6 +96,9 @@ impl Puppet {
                     ("text/plain".to_owned(), json!("<Figure>")),
                 ];
                 result.display.push(bundle.into());
+            }
+            "sound" => {
+                result.display.push([("audio/wav".to_owned(), json!("UklGRgAAAABXQVZF"))].into());
             }
             "raise" => {
                 result.error = Some(ExecutionError {

@@ -1,11 +1,10 @@
 //! `pcm-sandbox serve`: sessions over HTTP.
 
 mod environment;
-mod log;
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::process::{self, ExitCode};
+use std::path::PathBuf;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,10 +13,12 @@ use pcm_sandbox::storage::{
     FileRecords, MemoryRecords, Records, RedisRecords, RedisServer, RedisStorage, StorageError,
 };
 use pcm_sandbox::{Places, SessionBuilder, SessionTemplate, StoragePlace};
-use tokio::signal::unix::{SignalKind, signal};
 
-use super::exit::{self, Failure};
+use super::ending::told_to_end;
+use super::exit::Failure;
 use super::host::{self, HostArgs};
+use super::key::token;
+use super::log::LogArgs;
 use super::network::NetworkArgs;
 use super::output::{Stream, Streams};
 use super::packages::PackageArgs;
@@ -26,7 +27,6 @@ use super::progress::Waiting;
 use super::session::{LimitArgs, SandboxArgs, time};
 use super::wall::WallArgs;
 use environment::Environment;
-use log::LogArgs;
 
 /// Serve sessions over HTTP: a sandbox for each, over the storage of its workspace
 ///
@@ -242,40 +242,6 @@ impl ServerArgs {
         }
         Ok(config)
     }
-}
-
-/// What the file says, without the end of its line.
-fn token(file: &Path) -> Result<String, Failure> {
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| Failure::usage(format!("cannot read {}: {error}", file.display())))?;
-    match text.trim() {
-        "" => Err(Failure::usage(format!("{} has no token in it", file.display()))),
-        token => Ok(token.to_owned()),
-    }
-}
-
-/// Done with the first signal; the second ends the process.
-fn told_to_end() -> Result<impl Future<Output = ()>, Failure> {
-    let failed = |error| Failure::startup(format!("cannot listen for signals: {error}"));
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    let (told, is_told) = tokio::sync::oneshot::channel();
-    tokio::spawn(async move {
-        let mut told = Some(told);
-        loop {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-            match told.take() {
-                Some(told) => drop(told.send(())),
-                None => process::exit(exit::INTERRUPTED.into()),
-            }
-        }
-    });
-    Ok(async {
-        let _ = is_told.await; // its end is the end of the process
-    })
 }
 
 fn failed(error: &ServerError) -> Failure {
