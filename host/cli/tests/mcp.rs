@@ -23,7 +23,9 @@ recipes:
 fn client() -> Option<String> {
     let python = std::env::var("PCM_MCP_PYTHON").ok();
     if python.is_none() {
-        println!("skipped: PCM_MCP_PYTHON names no Python with the package mcp; `./x test` sets it");
+        println!(
+            "skipped: PCM_MCP_PYTHON names no Python with the package mcp; `./x test` sets it"
+        );
     }
     python
 }

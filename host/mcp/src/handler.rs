@@ -2,21 +2,20 @@
 #![expect(deprecated, reason = "clients of all protocols before 2026-07-28 set the level of a log")]
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use hyper::http::request::Parts;
 use rmcp::model::{
-    CallToolRequestMethod, CallToolRequestParams, CallToolResponse, CallToolResult,
-    CompleteRequestParams, CompleteResult, GetPromptRequestParams, GetPromptResponse,
-    Implementation, InitializeRequestParams, InitializeResult, InputRequiredResult,
-    ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult,
-    LoggingLevel, PaginatedRequestParams, PromptsCapability, ProtocolVersion,
-    ReadResourceRequestParams, ReadResourceResponse, ResourcesCapability, ServerCapabilities,
-    ServerConfig as Info, SetLevelRequestParams, Tool, ToolsCapability,
+    CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestParams, CompleteResult,
+    GetPromptRequestParams, GetPromptResponse, Implementation, InitializeRequestParams,
+    InitializeResult, InputRequiredResult, ListPromptsResult, ListResourceTemplatesResult,
+    ListResourcesResult, ListToolsResult, LoggingLevel, PaginatedRequestParams, PromptsCapability,
+    ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse, ResourcesCapability,
+    ServerCapabilities, ServerConfig as Info, SetLevelRequestParams, Tool, ToolsCapability,
 };
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer, ServerHandler};
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 
 use crate::arguments::Arguments;
 use crate::parked::Parked;
@@ -24,6 +23,9 @@ use crate::running::{Asking, Ended, Running};
 use crate::seats::{Seat, Seats};
 use crate::telling::Teller;
 use crate::{ServerConfig, Sessions, catalogue, prompts, reply, resources, tools};
+
+/// The most connections that have shaken hands. Each is forgotten when nobody has used it for long enough.
+const MOST_CONNECTIONS: usize = 256;
 
 /// What models are told before they have seen a tool.
 const INSTRUCTIONS: &str = "\
@@ -39,13 +41,15 @@ pub(crate) struct Shared {
     pub(crate) seats: Seats,
     pub(crate) parked: Parked,
     tools: Vec<Tool>,
+    connections: Arc<Semaphore>,
 }
 
 impl Shared {
     pub(crate) fn new(config: ServerConfig, sessions: Arc<dyn Sessions>) -> Self {
         let seats = Seats::new(sessions, &config);
         let tools = catalogue::tools(config.runtime_deps);
-        Self { config, seats, parked: Parked::default(), tools }
+        let connections = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+        Self { config, seats, parked: Parked::default(), tools, connections }
     }
 
     /// Ends everything that runs, and all sessions.
@@ -70,6 +74,8 @@ struct Connection {
     seat: OnceCell<Arc<Seat>>,
     /// Whether there was a handshake: then this connection lives longer than one request.
     is_open: AtomicBool,
+    /// That it counts.
+    place: OnceLock<OwnedSemaphorePermit>,
     level: Mutex<LoggingLevel>,
 }
 
@@ -78,6 +84,7 @@ impl Handler {
         let connection = Connection {
             seat: OnceCell::new(),
             is_open: AtomicBool::new(false),
+            place: OnceLock::new(),
             level: Mutex::new(LoggingLevel::Info),
         };
         Self { shared: Arc::clone(shared), connection: Arc::new(connection) }
@@ -159,7 +166,7 @@ impl Handler {
         }
         let token = context.meta.get_progress_token();
         let mut teller = Teller::new(context.peer.clone(), token, self.level(context));
-        match running.watch(&mut teller, &asking(context)).await {
+        match running.watch(&mut teller, &self.asking(context)).await {
             Ended::Asks => self.park(running),
             Ended::Done(result) => {
                 let (workflows, artifacts) = running.heard.changes();
@@ -203,6 +210,7 @@ impl Handler {
             "reset_session" => {
                 args.finish()?;
                 let seat = self.seat_of_code(context, id.as_deref(), false).await?;
+                self.shared.parked.cancel(&seat);
                 let _turn = seat.turn().await;
                 seat.session.reset().await.map_err(|error| error.to_string())?;
                 let answer = serde_json::json!({"session": "reset"});
@@ -234,6 +242,22 @@ impl Handler {
         }
     }
 
+    /// How the user of the client can be asked.
+    fn asking(&self, context: &RequestContext<RoleServer>) -> Asking {
+        let elicitation = context.client_capabilities().and_then(|can| can.elicitation);
+        // Who says nothing of forms and URLs means forms.
+        if !elicitation.is_some_and(|can| can.form.is_some() || can.url.is_none()) {
+            Asking::Never
+        } else if speaks_newest(context) {
+            Asking::ByAnswer
+        } else if self.is_alone(context) {
+            // What the user says would come with a request that nobody connects with this one.
+            Asking::Never
+        } else {
+            Asking::Now(context.peer.clone())
+        }
+    }
+
     /// From which level on the client wants a log, if it does.
     fn level(&self, context: &RequestContext<RoleServer>) -> Option<LoggingLevel> {
         if speaks_newest(context) {
@@ -256,17 +280,6 @@ fn read_run(
 /// can do.
 fn speaks_newest(context: &RequestContext<RoleServer>) -> bool {
     context.protocol_version().is_some_and(|version| version >= ProtocolVersion::V_2026_07_28)
-}
-
-fn asking(context: &RequestContext<RoleServer>) -> Asking {
-    let elicitation = context.client_capabilities().and_then(|can| can.elicitation);
-    // Who says nothing of forms and URLs means forms.
-    let asks = elicitation.is_some_and(|can| can.form.is_some() || can.url.is_none());
-    match (asks, speaks_newest(context)) {
-        (false, _) => Asking::Never,
-        (true, true) => Asking::ByAnswer,
-        (true, false) => Asking::Now(context.peer.clone()),
-    }
 }
 
 fn cancelled() -> ErrorData {
@@ -301,6 +314,11 @@ impl ServerHandler for Handler {
     ) -> Result<InitializeResult, ErrorData> {
         context.peer.set_peer_info(request.clone());
         let answer = self.negotiate_initialize(&request)?;
+        let place = Arc::clone(&self.shared.connections).try_acquire_owned().map_err(|_| {
+            internal("there are too many connections; close one, or try again later".to_owned())
+        })?;
+        // A second handshake changes nothing.
+        self.connection.place.set(place).ok();
         self.connection.is_open.store(true, Ordering::Relaxed);
         Ok(answer)
     }
@@ -337,7 +355,8 @@ impl ServerHandler for Handler {
             return Err(ErrorData::invalid_params(message, None));
         }
         if request.name != "run_code" && request.request_state.is_some() {
-            return Err(ErrorData::method_not_found::<CallToolRequestMethod>());
+            let message = "only run_code asks, and takes a requestState";
+            return Err(ErrorData::invalid_params(message, None));
         }
         let changes = matches!(&*request.name, "create_workflow" | "delete_workflow")
             .then_some((true, false));

@@ -8,12 +8,14 @@
 //!
 //! A message comes in through `rmcp`, over a pair of streams (`server`) or HTTP (`http`), and reaches
 //! `handler`. A call of a tool finds its session (`seats`); running code is in `running`, what it tells
-//! meanwhile in `telling`, all other tools in `tools`. Results leave as `reply` and `schemas` say.
+//! meanwhile in `telling`, all other tools in `tools`: they are calls that code could make, and pass the
+//! same layers (`calls`). Results leave as `reply` and `schemas` say.
 //!
 //! What must never live here: a backend, a way to run a tool, the format of a store, and anything that
 //! writes to standard output, which belongs to the protocol.
 
 mod arguments;
+mod calls;
 mod catalogue;
 mod config;
 mod elicitor;

@@ -1,24 +1,35 @@
 //! Stored workflows as prompts: a user picks one, and the model is told how to run it.
 
+use pcm_runtime_api::{HostError, Namespace};
 use pcm_session::Session;
-use pcm_storage::{Parameter, Workflow};
+use pcm_storage::Parameter;
 use rmcp::ErrorData;
 use rmcp::model::{
     GetPromptResult, JsonObject, ListPromptsResult, Prompt, PromptArgument, PromptMessage, Role,
 };
-use serde_json::Value;
+use serde::Deserialize;
+use serde_json::{Value, json};
 
+use crate::calls::typed;
 use crate::resources::page;
+
+/// A stored workflow, less its source.
+#[derive(Debug, Deserialize)]
+struct Workflow {
+    name: String,
+    description: String,
+    parameters: Vec<Parameter>,
+}
 
 /// The workflows after `cursor`, by name.
 pub(crate) async fn list(
     session: &Session,
     cursor: Option<String>,
 ) -> Result<ListPromptsResult, ErrorData> {
-    let workflows = session.list_workflows().await.map_err(failed)?;
-    let (page, next) = page(workflows, |workflow| workflow.name.as_str(), cursor.as_deref());
-    let mut result =
-        ListPromptsResult::with_all_items(page.iter().map(|workflow| prompt(workflow)).collect());
+    let workflows = typed::<Vec<Workflow>>(session, Namespace::Workflows, "list", json!({})).await;
+    let workflows = workflows.map_err(failed)?;
+    let (page, next) = page(workflows, |workflow| &workflow.name, cursor.as_deref());
+    let mut result = ListPromptsResult::with_all_items(page.iter().map(prompt).collect());
     result.next_cursor = next;
     Ok(result)
 }
@@ -41,7 +52,7 @@ fn prompt(workflow: &Workflow) -> Prompt {
     let arguments: Vec<_> = workflow.parameters.iter().map(argument).collect();
     let about = (!workflow.description.is_empty()).then_some(&*workflow.description);
     let arguments = (!arguments.is_empty()).then_some(arguments);
-    Prompt::new(workflow.name.as_str(), about, arguments)
+    Prompt::new(&*workflow.name, about, arguments)
 }
 
 /// What a model is told to run a workflow with these arguments.
@@ -50,8 +61,9 @@ pub(crate) async fn get(
     name: &str,
     arguments: &JsonObject,
 ) -> Result<GetPromptResult, ErrorData> {
-    let found = session.get_workflow(name).await.map_err(failed)?;
-    let workflow = found.ok_or_else(|| {
+    let found =
+        typed::<Option<Workflow>>(session, Namespace::Workflows, "get", json!({"name": name}));
+    let workflow = found.await.map_err(failed)?.ok_or_else(|| {
         let name: String = name.chars().take(64).collect();
         ErrorData::invalid_params(format!("there is no workflow {name:?}"), None)
     })?;
@@ -69,7 +81,7 @@ fn text(workflow: &Workflow, arguments: &JsonObject) -> Result<String, String> {
         let name: String = name.chars().take(64).collect();
         return Err(format!("the workflow {} has no parameter {name:?}", workflow.name));
     }
-    let mut call = vec![quoted(workflow.name.as_str())];
+    let mut call = vec![quoted(&*workflow.name)];
     for parameter in &workflow.parameters {
         match arguments.get(&parameter.name) {
             Some(given) => {
@@ -137,19 +149,22 @@ fn quoted(text: &str) -> String {
     quoted.replace('`', "\\u0060")
 }
 
-fn failed(error: impl ToString) -> ErrorData {
-    ErrorData::internal_error(error.to_string(), None)
+fn failed(error: HostError) -> ErrorData {
+    match &*error.error_type {
+        "ValueError" => ErrorData::invalid_params(error.message, None),
+        _ => ErrorData::internal_error(error.message, None),
+    }
 }
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn workflow(source: &str, description: &str) -> Workflow {
-        Workflow::new(&"greet".parse().unwrap(), source, description).unwrap()
+        let stored =
+            pcm_storage::Workflow::new(&"greet".parse().unwrap(), source, description).unwrap();
+        serde_json::from_value(serde_json::to_value(stored).unwrap()).unwrap()
     }
 
     fn told(workflow: &Workflow, arguments: &Value) -> Result<String, String> {

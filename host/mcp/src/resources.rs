@@ -2,10 +2,8 @@
 
 use std::borrow::Cow;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use pcm_session::{Session, SessionError};
-use pcm_storage::{ArtifactData, StorageError};
+use pcm_runtime_api::Namespace;
+use pcm_session::Session;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use rmcp::ErrorData;
 use rmcp::model::{
@@ -14,7 +12,11 @@ use rmcp::model::{
     ResourceTemplate,
 };
 
-use crate::tools::fits;
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::calls::{call, typed};
+use crate::tools::{Data, fits};
 
 /// The tools as Python, for prompts.
 const STUBS: &str = "pcm://tools.py";
@@ -52,7 +54,7 @@ pub(crate) async fn list(
     session: &Session,
     cursor: Option<String>,
 ) -> Result<ListResourcesResult, ErrorData> {
-    let artifacts = session.list_artifacts().await.map_err(failed)?;
+    let artifacts = artifacts(session).await?;
     let mut listed = Vec::new();
     if cursor.is_none() {
         listed.push(
@@ -76,6 +78,18 @@ pub(crate) async fn list(
     Ok(result)
 }
 
+/// What a list says of an artifact.
+#[derive(Deserialize)]
+struct Listed {
+    name: String,
+    description: String,
+}
+
+async fn artifacts(session: &Session) -> Result<Vec<Listed>, ErrorData> {
+    let listed = typed(session, Namespace::Artifacts, "list", json!({})).await;
+    listed.map_err(|error| internal(error.message))
+}
+
 /// How an artifact is found whose name is known.
 pub(crate) fn templates() -> ListResourceTemplatesResult {
     let template = ResourceTemplate::new(TEMPLATE, "artifact")
@@ -96,30 +110,26 @@ pub(crate) async fn read(
     }
     let missing = || {
         let shown: String = uri.chars().take(256).collect();
-        let data = serde_json::json!({"uri": shown});
+        let data = json!({"uri": shown});
         ErrorData::resource_not_found("there is no such resource", Some(data))
     };
     let name = uri.strip_prefix(ARTIFACTS).ok_or_else(missing)?;
     let name: Cow<'_, str> = percent_decode_str(name).decode_utf8().map_err(|_| missing())?;
-    let data = match session.load_artifact(&name).await {
-        Ok(data) => data,
-        Err(SessionError::Storage(StorageError::ArtifactNotFound { .. })) => return Err(missing()),
-        // A name that none can have.
-        Err(SessionError::Storage(error)) if error.error_type() == "ValueError" => {
+    let data = match call(session, Namespace::Artifacts, "load", json!({"name": name})).await {
+        Ok(data) => Data::of(data).map_err(internal)?,
+        // Also a name that none can have.
+        Err(error) if matches!(&*error.error_type, "ArtifactNotFoundError" | "ValueError") => {
             return Err(missing());
         }
-        Err(error) => return Err(failed(error)),
+        Err(error) => return Err(internal(error.message)),
     };
     let (contents, bytes) = match data {
-        ArtifactData::Text(text) => (ResourceContents::text(&*text, uri), text.into_bytes()),
-        ArtifactData::Json(value) => {
+        Data::Text(text) => (ResourceContents::text(&*text, uri), text.into_bytes()),
+        Data::Json(value) => {
             let text = value.to_string();
             (ResourceContents::text(&*text, uri), text.into_bytes())
         }
-        ArtifactData::Bytes(bytes) => {
-            fits(&name, bytes.len(), most).map_err(invalid)?;
-            (ResourceContents::blob(STANDARD.encode(&bytes), uri), bytes)
-        }
+        Data::Bytes(bytes, data) => (ResourceContents::blob(data, uri), bytes),
     };
     fits(&name, bytes.len(), most).map_err(invalid)?;
     Ok(ReadResourceResult::new(vec![contents.with_mime_type(media_type(&name, &bytes))]))
@@ -135,7 +145,7 @@ pub(crate) async fn complete(
     if !is_artifact || request.argument.name != "name" {
         return Ok(CompleteResult::default());
     }
-    let artifacts = session.list_artifacts().await.map_err(failed)?;
+    let artifacts = artifacts(session).await?;
     let begins = |name: &str| name.starts_with(&*request.argument.value);
     let mut names: Vec<String> = artifacts
         .iter()
@@ -185,10 +195,6 @@ pub(crate) fn media_type(name: &str, bytes: &[u8]) -> &'static str {
         _ if is_text && !bytes.is_empty() => "text/plain",
         _ => "application/octet-stream",
     }
-}
-
-fn failed(error: impl ToString) -> ErrorData {
-    internal(error.to_string())
 }
 
 fn internal(error: String) -> ErrorData {

@@ -92,7 +92,7 @@ impl Seats {
         })?;
         let session = self.sessions.start().await.map_err(|error| {
             tracing::error!(%error, "a session does not start");
-            format!("the session does not start: {error}")
+            "the session does not start; the log of the server says why".to_owned()
         })?;
         let (turn, used) = (Arc::default(), Mutex::new(Instant::now()));
         let seat = Arc::new(Seat {

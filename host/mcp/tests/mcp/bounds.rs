@@ -15,7 +15,7 @@ async fn arguments_that_do_not_fit_are_told_to_the_model() {
         ("run_code", json!({"code": "", "session_id": "x"}), "there is no session"),
         ("search_tools", json!({"query": "x", "limit": 0}), "has to be from 1 to 100"),
         ("save_artifact", json!({"name": "a", "data": 5}), "a text, a list or a mapping"),
-        ("save_artifact", json!({"name": "a", "data": "?", "encoding": "base64"}), "no base64"),
+        ("save_artifact", json!({"name": "a", "data": "?", "encoding": "base64"}), "not base64"),
         ("save_artifact", json!({"name": "../a", "data": "x"}), "../a"),
         ("create_workflow", json!({"name": "a b", "source": "", "description": ""}), "a b"),
         ("create_workflow", json!({"name": "a", "source": "(", "description": ""}), "a"),

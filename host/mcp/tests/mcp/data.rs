@@ -230,3 +230,33 @@ async fn packages_are_added_and_removed() {
     assert!(error["error"].is_string(), "{error}");
     client.leave().await.unwrap();
 }
+
+#[tokio::test]
+async fn what_code_may_not_do_the_client_may_not_either() {
+    let mut client = Client::start().await;
+    for (tool, arguments, called) in [
+        ("load_artifact", json!({"name": "kept"}), "artifacts.load"),
+        ("save_artifact", json!({"name": "kept", "data": "x"}), "artifacts.save"),
+        ("delete_artifact", json!({"name": "kept"}), "artifacts.delete"),
+        ("get_workflow", json!({"name": "kept"}), "workflows.get"),
+        ("delete_workflow", json!({"name": "kept"}), "workflows.delete"),
+        (
+            "create_workflow",
+            json!({"name": "kept", "source": GREET, "description": ""}),
+            "workflows.create",
+        ),
+        ("add_dep", json!({"package": "kept"}), "deps.add"),
+        ("remove_dep", json!({"package": "kept"}), "deps.remove"),
+    ] {
+        let result = client.call(tool, arguments).await;
+        assert_eq!(result["isError"], true, "{tool}");
+        let said = format!("{called} from mcp");
+        assert!(texts(&result)[0].contains(&said), "{tool}: {result}");
+    }
+    let uri = json!({"uri": "pcm://artifacts/kept"});
+    let read = client.ask("resources/read", uri).await;
+    assert!(read["error"]["message"].as_str().unwrap().contains("artifacts.load"), "{read}");
+    let prompt = client.ask("prompts/get", json!({"name": "kept"})).await;
+    assert!(prompt["error"]["message"].as_str().unwrap().contains("workflows.get"), "{prompt}");
+    client.leave().await.unwrap();
+}

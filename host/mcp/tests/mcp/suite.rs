@@ -1,7 +1,7 @@
 //! The conformance suite of the protocol, `@modelcontextprotocol/conformance`.
 //!
 //! It calls tools and reads resources that a server has for it alone. Here they are those of this server
-//! under other names: a [`Proxy`] in front of it puts `run_code` with a piece of code for `test_simple_text`
+//! under other names: a proxy in front of it puts `run_code` with a piece of code for `test_simple_text`
 //! and lets everything else pass as it is.
 
 use std::net::SocketAddr;

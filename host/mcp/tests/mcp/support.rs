@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use pcm_mcp::{Elicitor, McpError, Server, ServerConfig, Sessions};
-use pcm_middleware::{ApprovalLayer, ApprovalOptions, Approvals, Layer};
+use pcm_middleware::{ApprovalLayer, ApprovalOptions, Approvals, CallContext, Layer, Next};
+use pcm_runtime_api::{HostError, Payload};
 use pcm_session::{Host, Session, SessionError};
 use pcm_storage::{MemoryStorage, Storage};
 use pcm_tools::{Function, Functions, Parameter, ParameterType, Registry};
@@ -49,13 +50,28 @@ impl Puppets {
 impl Sessions for Puppets {
     async fn start(&self) -> Result<Session, SessionError> {
         let layer = ApprovalLayer::new(self.approvals.clone(), vec!["tools.pay".parse().unwrap()]);
-        let layers: [Arc<dyn Layer>; 1] = [Arc::new(layer)];
+        let layers: [Arc<dyn Layer>; 2] = [Arc::new(Denies), Arc::new(layer)];
         let storage: Arc<dyn Storage> = Arc::new(self.storage.clone());
         let mut host = Host::new().tools(Arc::clone(&self.tools)).storage(storage).layers(layers);
         if !self.runtime_deps {
             host = host.without_runtime_deps();
         }
         Session::start(Arc::new(Puppet::new(&self.stage)), host).await
+    }
+}
+
+/// Refuses whatever is about something of the name `kept`.
+#[derive(Debug)]
+struct Denies;
+
+#[async_trait]
+impl Layer for Denies {
+    async fn call(&self, context: &mut CallContext, next: Next<'_>) -> Result<Payload, HostError> {
+        if context.args.value["name"] == "kept" || context.args.value["package"] == "kept" {
+            let message = format!("{} from {}", context.name(), context.caller().origin);
+            return Err(HostError::new("Denied", message));
+        }
+        next.run(context).await
     }
 }
 

@@ -39,7 +39,7 @@ pub(crate) struct BackendArgs {
     #[arg(long, hide_short_help = true)]
     subprocess_cleanup_venv_on_close: bool,
 
-    /// Taken and not needed: there is no other process
+    /// Taken and not needed: a run has a timeout
     #[arg(long, value_name = "TIME", value_parser = time, hide_short_help = true)]
     inprocess_ipc_timeout: Option<Duration>,
 
@@ -51,7 +51,7 @@ pub(crate) struct BackendArgs {
     #[arg(long, value_name = "FILE", hide_short_help = true)]
     deno_runner_path: Option<PathBuf>,
 
-    /// Taken and not needed: what is made once is kept in the cache of pcm-sandbox
+    /// Taken and not needed: pcm-sandbox has a cache of its own
     #[arg(long, value_name = "FOLDER", hide_short_help = true)]
     deno_dir: Option<PathBuf>,
 
@@ -59,7 +59,7 @@ pub(crate) struct BackendArgs {
     #[arg(long, value_name = "PROFILE", value_enum, hide_short_help = true)]
     deno_network_profile: Option<Profile>,
 
-    /// Taken and not needed: there is no other process
+    /// Taken and not needed: a run has a timeout
     #[arg(long, value_name = "TIME", value_parser = time, hide_short_help = true)]
     deno_ipc_timeout: Option<Duration>,
 
@@ -125,18 +125,20 @@ impl BackendArgs {
                 )));
             }
         }
-        if backend == BackendKind::Subprocess && self.subprocess_ipc_timeout.is_some() {
-            tell("--subprocess-ipc-timeout is not needed: a run has a timeout");
-        }
         let not_needed = [
-            (self.inprocess_ipc_timeout.is_some(), "--inprocess-ipc-timeout"),
-            (self.deno_executable.is_some(), "--deno-executable"),
-            (self.deno_runner_path.is_some(), "--deno-runner-path"),
-            (self.deno_dir.is_some(), "--deno-dir"),
-            (self.deno_ipc_timeout.is_some(), "--deno-ipc-timeout"),
+            (
+                self.subprocess_ipc_timeout.is_some(),
+                "subprocess-ipc-timeout",
+                "a run has a timeout",
+            ),
+            (self.inprocess_ipc_timeout.is_some(), "inprocess-ipc-timeout", "a run has a timeout"),
+            (self.deno_ipc_timeout.is_some(), "deno-ipc-timeout", "a run has a timeout"),
+            (self.deno_executable.is_some(), "deno-executable", "V8 is a part of this program"),
+            (self.deno_runner_path.is_some(), "deno-runner-path", "there is no runner"),
+            (self.deno_dir.is_some(), "deno-dir", "pcm-sandbox has a cache of its own"),
         ];
-        for (_, flag) in not_needed.into_iter().filter(|(is_given, _)| *is_given) {
-            tell(&format!("{flag} is not needed: there is no other process"));
+        for (_, flag, why) in not_needed.into_iter().filter(|(is_given, ..)| *is_given) {
+            tell(&format!("--{flag} is not needed: {why}"));
         }
         Ok(())
     }
