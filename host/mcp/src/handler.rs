@@ -146,12 +146,11 @@ impl Handler {
         };
         let mut running = match params.request_state {
             Some(state) => {
-                let running = self.shared.parked.take(&state, &code).ok_or_else(|| {
+                let mut running = self.shared.parked.take(&state, &code).ok_or_else(|| {
                     let message = "nothing waits for this requestState: it is not as it was given, it \
                                    was used, or its time is over";
                     ErrorData::invalid_params(message, None)
                 })?;
-                let mut running = running;
                 running.answer(params.input_responses.unwrap_or_default());
                 running
             }
