@@ -1,11 +1,10 @@
 //! `pcm-sandbox serve`: sessions over HTTP.
 
 mod environment;
-mod log;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::{self, ExitCode};
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,19 +13,20 @@ use pcm_sandbox::storage::{
     FileRecords, MemoryRecords, Records, RedisRecords, RedisServer, RedisStorage, StorageError,
 };
 use pcm_sandbox::{Places, SessionBuilder, SessionTemplate, StoragePlace};
-use tokio::signal::unix::{SignalKind, signal};
 
-use super::exit::{self, Failure};
+use super::ending::told_to_end;
+use super::exit::Failure;
 use super::host::{self, HostArgs};
+use super::key::token;
+use super::log::LogArgs;
 use super::network::NetworkArgs;
 use super::output::{Stream, Streams};
 use super::packages::PackageArgs;
 use super::policy::PolicyArgs;
 use super::progress::Waiting;
 use super::session::{LimitArgs, SandboxArgs, time};
-use super::wall::{WallArgs, token};
+use super::wall::WallArgs;
 use environment::Environment;
-use log::LogArgs;
 
 /// Serve sessions over HTTP: a sandbox for each, over the storage of its workspace
 ///
@@ -255,30 +255,6 @@ fn name_of(machine: &str, port: u16) -> Option<String> {
     // What many machines are called is no name of one.
     let is_own = !matches!(machine, "localhost" | "localhost.localdomain" | "(none)");
     (port != 0 && is_name && is_own).then(|| format!("{machine}-{port}"))
-}
-
-/// Done with the first signal; the second ends the process.
-fn told_to_end() -> Result<impl Future<Output = ()>, Failure> {
-    let failed = |error| Failure::startup(format!("cannot listen for signals: {error}"));
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    let (told, is_told) = tokio::sync::oneshot::channel();
-    tokio::spawn(async move {
-        let mut told = Some(told);
-        loop {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-            match told.take() {
-                Some(told) => drop(told.send(())),
-                None => process::exit(exit::INTERRUPTED.into()),
-            }
-        }
-    });
-    Ok(async {
-        let _ = is_told.await; // its end is the end of the process
-    })
 }
 
 fn failed(error: &ServerError) -> Failure {
