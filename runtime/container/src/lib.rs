@@ -41,6 +41,9 @@ mod tools_inside;
 pub use engine::{ContainerEngine, ContainerInfo};
 pub use error::ContainerError;
 pub use image::{BASE_IMAGE, Base, BuildRequest, DEFAULT_IMAGE, ImageInfo, Images, TOOLS_IMAGE};
+/// What a server in a container knows us by.
+pub use pcm_runtime_remote::Token;
+
 pub use inside::{entry, served_kernels};
 pub use proxy::Connect;
 pub use sandbox::ContainerSandbox;

@@ -203,10 +203,8 @@ pub(crate) fn body(
 
 /// With a port of loopback, and with what a server needs beside a worker.
 fn published(host: HostConfig, port: u16, user: &str) -> HostConfig {
-    let binding = PortBinding {
-        host_ip: Some("127.0.0.1".to_owned()),
-        host_port: Some(port.to_string()),
-    };
+    let binding =
+        PortBinding { host_ip: Some("127.0.0.1".to_owned()), host_port: Some(port.to_string()) };
     let ports: PortMap = HashMap::from([(PORT_NAME.to_owned(), Some(vec![binding]))]);
     let mut tmpfs = host.tmpfs.unwrap_or_default();
     let (user, group) = user.split_once(':').unwrap_or((user, user));
@@ -281,7 +279,8 @@ impl Stored {
     fn of(serving: &ServingSettings, user: &str) -> Result<Self, ContainerError> {
         let mut stored =
             Self { user: user.to_owned(), variables: BTreeMap::new(), mounts: Vec::new() };
-        let mut say = |name: &str, value: &str| stored.variables.insert(name.to_owned(), value.to_owned());
+        let mut say =
+            |name: &str, value: &str| stored.variables.insert(name.to_owned(), value.to_owned());
         match &serving.storage {
             ServedStorage::Memory => {}
             ServedStorage::Redis { url, prefix } => {
@@ -399,7 +398,8 @@ mod tests {
         fs::create_dir_all(base.path().join("workspaces/one")).unwrap();
         let is_root = fs::metadata(base.path()).unwrap().uid() == 0;
         if is_root {
-            let give = |path: &Path| std::os::unix::fs::chown(path, Some(4242), Some(4243)).unwrap();
+            let give =
+                |path: &Path| std::os::unix::fs::chown(path, Some(4242), Some(4243)).unwrap();
             give(&base.path().join("workspaces/one"));
         }
         let serving = ServingSettings {

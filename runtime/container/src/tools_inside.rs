@@ -81,10 +81,7 @@ impl ToolsInside {
     }
 
     /// The session, in another container where there is none.
-    async fn begun<'a>(
-        &self,
-        held: &'a mut Option<Session>,
-    ) -> Result<&'a Session, ExecutorError> {
+    async fn begun<'a>(&self, held: &'a mut Option<Session>) -> Result<&'a Session, ExecutorError> {
         let session = match held.take() {
             Some(session) => session,
             None => self.begin().await?,
@@ -152,9 +149,8 @@ impl Executor for ToolsInside {
                 return ExecutionResult::failed(BACKEND, error, state);
             }
         };
-        let is_broken = |error: &ExecutionError| {
-            matches!(error.kind, ErrorKind::Crashed | ErrorKind::Startup)
-        };
+        let is_broken =
+            |error: &ExecutionError| matches!(error.kind, ErrorKind::Crashed | ErrorKind::Startup);
         if !result.error.as_ref().is_some_and(is_broken) {
             return result;
         }

@@ -6,7 +6,9 @@ use std::time::Instant;
 
 use clap::builder::styling::AnsiColor;
 use pcm_sandbox::worker::{self, JailReport, Pool, WorkerError};
-use pcm_sandbox::{BackendKind, ExecutionResult, Map, Placement, Session, SessionBuilder, Value, json};
+use pcm_sandbox::{
+    BackendKind, ExecutionResult, Map, Placement, Session, SessionBuilder, Value, json,
+};
 use serde::Serialize;
 
 use super::exit::{self, Failure};
