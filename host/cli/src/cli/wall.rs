@@ -38,6 +38,7 @@ pub(crate) struct WallArgs {
     /// tools, packages and policies of its own
     #[cfg(feature = "remote")]
     #[arg(long, value_name = "URL", conflicts_with_all = ["placement", "jail"])]
+    #[cfg_attr(feature = "container", arg(conflicts_with = "tools_in"))]
     remote_url: Option<String>,
 
     /// The file with the token that the session server knows you by; without it `PCM_REMOTE_TOKEN` has it
@@ -95,7 +96,7 @@ impl WallArgs {
     ) -> Result<SessionBuilder, Failure> {
         #[cfg(feature = "container")]
         if self.tools_in == pcm_sandbox::ToolsIn::Container
-            && (self.backend != BackendKind::Container || self.backend() != self.backend)
+            && self.backend != BackendKind::Container
         {
             return Err(Failure::usage("--tools-in container is for --backend container"));
         }
