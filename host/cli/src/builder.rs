@@ -10,7 +10,10 @@ use pcm_middleware::{ActivePolicy, AuditLog, Layer};
 use pcm_network::{NetworkPort, NetworkProfile, WithNetwork};
 use pcm_runtime_api::{Executor, HostError, HostPort, Limits, Mount, SandboxConfig};
 #[cfg(feature = "container")]
-use pcm_runtime_container::{ContainerEngine, ContainerSandbox, ContainerSettings, Network};
+use pcm_runtime_container::{
+    ContainerEngine, ContainerSandbox, ContainerSettings, Network, ServedStorage, ServingSettings,
+    ToolsInside,
+};
 #[cfg(feature = "remote")]
 use pcm_runtime_remote::{RemoteConfig, RemoteSandbox};
 #[cfg(feature = "subprocess")]
@@ -20,6 +23,8 @@ use pcm_runtime_subprocess::{
 #[cfg(feature = "wasm")]
 use pcm_runtime_wasm::WasmSandbox;
 use pcm_session::Host;
+#[cfg(feature = "container")]
+use pcm_storage::RedisStorage;
 use pcm_storage::Storage;
 use pcm_tools::{Adapter, Function, Functions, Problem, Registry};
 use serde_json::Value;
@@ -27,7 +32,7 @@ use serde_json::Value;
 #[cfg(feature = "wasm")]
 use crate::Image;
 #[cfg(feature = "container")]
-use crate::container::{self, ContainerPackages};
+use crate::container::{self, ContainerPackages, ToolsIn};
 use crate::packages::HostPackages;
 #[cfg(feature = "in-process")]
 use crate::packages::InProcessPackages;
@@ -51,6 +56,8 @@ pub struct SessionBuilder {
     remote: Option<RemoteConfig>,
     #[cfg(feature = "container")]
     containers: Option<Containers>,
+    #[cfg(feature = "container")]
+    inside: Option<ServingSettings>,
     config: SandboxConfig,
     timeout: Option<Duration>,
     functions: Vec<Function>,
@@ -151,6 +158,39 @@ impl SessionBuilder {
     #[cfg(feature = "container")]
     pub fn container_settings(mut self, settings: ContainerSettings) -> Self {
         self.containers = Some(Containers::Like(Box::new(settings)));
+        self.backend(BackendKind::Container)
+    }
+
+    /// Runs the tools in the container, by a session server that is its main process, or on the host as
+    /// everywhere. In the container they have its programs, and see the folder of their declarations; what
+    /// decides about calls on the host does not hear of them, so to name a policy besides is an error. It
+    /// takes containers on the engine's bridge.
+    ///
+    /// ```no_run
+    /// use pcm_sandbox::{ContainerSettings, Network, Session, ToolsIn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), pcm_sandbox::Error> {
+    /// let settings = ContainerSettings { network: Network::Bridge, ..ContainerSettings::default() };
+    /// let builder = Session::from_base("agent").container_settings(settings);
+    /// let session = builder.tools_in(ToolsIn::Container).start().await?;
+    /// session.run("tools.nmap(target='host.docker.internal')").await;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "container")]
+    pub fn tools_in(mut self, place: ToolsIn) -> Self {
+        self.inside = match place {
+            ToolsIn::Host => None,
+            ToolsIn::Container => Some(self.inside.take().unwrap_or_default()),
+        };
+        self.backend(BackendKind::Container)
+    }
+
+    /// The same with all that can be said of the server.
+    #[cfg(feature = "container")]
+    pub(crate) fn tools_inside(mut self, serving: ServingSettings) -> Self {
+        self.inside = Some(serving);
         self.backend(BackendKind::Container)
     }
 
@@ -470,6 +510,11 @@ impl SessionBuilder {
     /// The tools, and what was wrong with those that are not there.
     async fn load_tools(&mut self) -> Result<(Registry, Vec<Problem>), Error> {
         let has_tools = !(self.functions.is_empty() && self.adapters.is_empty());
+        #[cfg(feature = "container")]
+        if self.serving().is_some() {
+            self.places.create()?;
+            return Ok((Registry::new(), Vec::new()));
+        }
         #[cfg(feature = "remote")]
         if has_tools && self.remote.is_some() {
             return Err(Error::RemoteHasIt { what: "tools" });
@@ -498,6 +543,10 @@ impl SessionBuilder {
         self.check_network()?;
         #[cfg(feature = "remote")]
         self.check_remote(&*storage)?;
+        #[cfg(feature = "container")]
+        if let Some(serving) = &mut self.inside {
+            serving.workspace = storage.workspace().map(ToString::to_string);
+        }
         let progress = self.progress.clone();
         let mut host = Host::new()
             .storage(storage)
@@ -632,9 +681,38 @@ impl SessionBuilder {
     fn choose_containers(&mut self) -> Result<(), Error> {
         #[cfg(feature = "container")]
         {
+            self.check_inside()?;
             self.containers = self.find_containers()?;
         }
         Ok(())
+    }
+
+    /// What is said of the server in the container, where the tools are there.
+    #[cfg(feature = "container")]
+    fn serving(&self) -> Option<&ServingSettings> {
+        self.inside.as_ref().filter(|_| self.backend == BackendKind::Container)
+    }
+
+    /// Nobody shall rely on what the container would not hear of.
+    #[cfg(feature = "container")]
+    fn check_inside(&self) -> Result<(), Error> {
+        if self.serving().is_none() {
+            return Ok(());
+        }
+        let has_packages = !(self.packages.is_empty() && self.wheels.is_empty());
+        let said = [
+            (!self.layers.is_empty(), "a policy"),
+            (self.port.is_some(), "a port"),
+            (!(self.functions.is_empty() && self.adapters.is_empty()), "tools"),
+            (has_packages || self.sync_deps_on_start, "packages"),
+            (!self.places.read_requirements()?.is_empty(), "packages"),
+            (self.storage.is_some(), "a storage"),
+            (self.stored_bytes.is_some(), "a bound for what is stored"),
+        ];
+        match said.into_iter().find(|(is_said, _)| *is_said) {
+            Some((_, what)) => Err(Error::RemoteHasIt { what }),
+            None => Ok(()),
+        }
     }
 
     /// The containers, with the network that the session shall have.
@@ -643,6 +721,8 @@ impl SessionBuilder {
         #[cfg(feature = "network")]
         let wanted = match &self.network {
             None | Some(NetworkProfile::None) => None,
+            // Its port is on the bridge, which knows no rules.
+            Some(NetworkProfile::Full) if self.serving().is_some() => Some(Network::Bridge),
             Some(profile) => Some(container::listed(profile.clone())),
         };
         #[cfg(not(feature = "network"))]
@@ -669,18 +749,35 @@ impl SessionBuilder {
 
     #[cfg(feature = "container")]
     async fn container(self) -> Result<Arc<dyn Executor>, Error> {
-        let Self { mut config, containers, wheels, deps_timeout, progress, .. } = self;
+        let serving = self.serving().cloned();
+        let Self { mut config, containers, wheels, deps_timeout, progress, places, .. } = self;
         let engine = match containers {
             Some(Containers::Of(engine)) => engine,
             Some(Containers::Like(settings)) => ContainerEngine::new(*settings),
             None => ContainerEngine::shared(),
         };
+        if let Some(serving) = &serving {
+            serving.check(engine.settings())?;
+        }
         engine.prepare(&|line| progress.say(line)).await.map_err(|error| {
             pcm_runtime_api::ExecutorError::Startup {
                 backend: BackendKind::Container.key(),
                 reason: error.to_string(),
             }
         })?;
+        if let Some(serving) = serving {
+            let storage = match places.storage_place() {
+                None => ServedStorage::Memory,
+                Some(StoragePlace::Folder(folder)) => ServedStorage::Folder(folder),
+                Some(StoragePlace::Redis { url, prefix }) => {
+                    let usual = || RedisStorage::DEFAULT_PREFIX.to_owned();
+                    ServedStorage::Redis { url, prefix: prefix.unwrap_or_else(usual) }
+                }
+            };
+            let tools = places.tools_folder().filter(|folder| folder.is_dir());
+            let serving = ServingSettings { tools, storage, ..serving };
+            return Ok(Arc::new(ToolsInside::new(engine, serving, config)?));
+        }
         let packages = ContainerPackages::new(engine.clone(), wheels, deps_timeout);
         config.packages = Some(Arc::new(packages));
         Ok(Arc::new(ContainerSandbox::new(engine, config)))

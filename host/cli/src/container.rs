@@ -13,7 +13,9 @@ use pcm_network::{NetworkPort, NetworkProfile};
 use pcm_runtime_api::{NoPackages, PackageSource, Progress};
 #[cfg(feature = "network")]
 use pcm_runtime_container::Connect;
-use pcm_runtime_container::{ContainerEngine, ContainerError, ContainerSettings, Network};
+use pcm_runtime_container::{
+    ContainerEngine, ContainerError, ContainerSettings, Network, ServingSettings, Token,
+};
 use pcm_runtime_subprocess::EnvironmentPackages;
 use serde::Deserialize;
 use tokio::sync::OnceCell;
@@ -212,6 +214,27 @@ impl ContainerConfig {
         Ok(settings)
     }
 
+    /// What the server in a container is told that has the tools.
+    fn serving(&self) -> Result<ServingSettings, Error> {
+        if self.auth_disabled && self.auth_token.is_none() {
+            let rule = "with tools_in: container there is a token, which costs nothing: leave it out, or say \
+                        auth_token";
+            return Err(refused("auth_disabled", "true", rule));
+        }
+        Ok(ServingSettings {
+            token: self.token(),
+            host: self.host.clone(),
+            port: self.port,
+            timeout: time("timeout", self.timeout)?,
+            health_check_interval: time("health_check_interval", self.health_check_interval)?,
+            ..ServingSettings::default()
+        })
+    }
+
+    fn token(&self) -> Option<Token> {
+        self.auth_token.as_ref().map(Token::new)
+    }
+
     fn reach(&self) -> Result<Network, Error> {
         match &self.network {
             None if self.network_disabled => Ok(Network::None),
@@ -232,13 +255,15 @@ impl ContainerConfig {
 impl SessionBuilder {
     /// A session of the container backend with these settings, and containers of its own.
     pub fn container_config(self, config: &ContainerConfig) -> Result<Self, Error> {
-        if let Some(url) = &config.remote_url {
-            return Err(refused("remote_url", url, "containers are those of this machine"));
-        }
-        if config.tools_in == ToolsIn::Container {
-            return Err(refused("tools_in", "container", "tools run on the host"));
-        }
-        let mut builder = self.container_settings(config.settings()?);
+        let mut builder = match (&config.remote_url, config.tools_in) {
+            (Some(url), _) => self.on_server(url, config)?,
+            (None, ToolsIn::Host) => self.container_settings(config.settings()?),
+            (None, ToolsIn::Container) => {
+                let (containers, serving) = (config.settings()?, config.serving()?);
+                serving.check(&containers)?;
+                self.container_settings(containers).tools_inside(serving)
+            }
+        };
         if let Some(Size(bytes)) = config.memory_limit {
             builder = builder.memory_at_most(bytes);
         }
@@ -251,6 +276,26 @@ impl SessionBuilder {
         };
         Ok(settings.add_to(builder))
     }
+
+    /// A session of a server somewhere else.
+    #[cfg(feature = "remote")]
+    fn on_server(self, url: &str, config: &ContainerConfig) -> Result<Self, Error> {
+        let mut server = pcm_runtime_remote::RemoteConfig::new(url);
+        server.token = config.token();
+        server.timeout = time("timeout", config.timeout)?;
+        Ok(self.remote(server))
+    }
+
+    #[cfg(not(feature = "remote"))]
+    fn on_server(self, _: &str, _: &ContainerConfig) -> Result<Self, Error> {
+        Err(refused("remote_url", "a server", "this build is without the feature `remote`"))
+    }
+}
+
+/// A time that is one.
+fn time(setting: &'static str, value: f64) -> Result<Duration, Error> {
+    let time = seconds(Some(value)).filter(|time| !time.is_zero());
+    time.ok_or_else(|| refused(setting, &value.to_string(), "it is a number of seconds above 0"))
 }
 
 pub(crate) fn refused(setting: &'static str, value: &str, rule: &'static str) -> Error {
@@ -380,10 +425,36 @@ mod tests {
             r#"{"startup_timeout": 0}"#,
             r#"{"user": "root"}"#,
             r#"{"memory_limit": "1m"}"#,
-            r#"{"remote_url": "http://x"}"#,
             r#"{"tools_in": "container"}"#,
+            r#"{"tools_in": "container", "network_disabled": false, "auth_disabled": true}"#,
+            r#"{"tools_in": "container", "network_disabled": false, "auth_token": " "}"#,
+            r#"{"tools_in": "container", "network_disabled": false, "health_check_interval": 0}"#,
         ] {
             assert!(Session::builder().container_config(&config(text)?).is_err(), "{text}");
+        }
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn what_the_container_would_not_hear_of_is_refused() -> Result<(), Error> {
+        let inside = ContainerConfig {
+            tools_in: ToolsIn::Container,
+            network_disabled: false,
+            auth_token: Some("t".to_owned()),
+            ..ContainerConfig::default()
+        };
+        let with = |change: fn(SessionBuilder) -> SessionBuilder| {
+            Session::builder().container_config(&inside).map(change)
+        };
+        for builder in [
+            with(|builder| builder.tool("own", "Own", |args| async move { Ok(args) })),
+            with(|builder| builder.packages(["jinja2"])),
+            with(|builder| builder.port(Arc::new(pcm_runtime_api::NoHost))),
+            with(|builder| builder.stored_bytes(1)),
+            with(|builder| builder.storage(Arc::new(pcm_storage::MemoryStorage::new()))),
+        ] {
+            let refused = builder?.start().await;
+            assert!(matches!(refused, Err(Error::RemoteHasIt { .. })));
         }
         Ok(())
     }

@@ -69,8 +69,11 @@ pub enum Error {
     #[cfg(feature = "subprocess")]
     #[error(transparent)]
     Subprocess(#[from] pcm_runtime_subprocess::SubprocessError),
-    /// Something was given that a session server has itself.
-    #[error("a session server has {what} of its own: say it there, not here")]
+    /// Something was given that a session server has itself; also one in a container that has the tools.
+    #[error(
+        "a session server has {what} of its own, also one in a container with its tools (tools_in): say it \
+         there, not here"
+    )]
     RemoteHasIt {
         /// What was given.
         what: &'static str,

@@ -84,7 +84,7 @@ pub use pcm_runtime_cache::root as cache_root;
 #[cfg(feature = "container")]
 pub use pcm_runtime_container::{
     BASE_IMAGE, Base, BuildRequest, Connect, ContainerEngine, ContainerError, ContainerInfo,
-    ContainerSettings, DEFAULT_IMAGE, ImageInfo, Images, Network, TOOLS_IMAGE,
+    ContainerSettings, DEFAULT_IMAGE, ImageInfo, Images, Network, TOOLS_IMAGE, served_kernels,
 };
 #[cfg(feature = "deno")]
 pub use pcm_runtime_deno::{DenoEngine, DenoError, DenoInfo};

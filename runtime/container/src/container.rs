@@ -26,7 +26,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::error::{is_missing, told};
 use crate::folder::{Folder, HOST_SOCKET, INSIDE, PROXY_SOCKET};
-use crate::inside::{CACHE, ENGINE, Inside, SETTINGS};
+use crate::inside::{CACHE, ENGINE, Inside};
 use crate::owner::{self, KEPT, LABEL};
 use crate::program::{PROGRAM, ROOT};
 use crate::{ContainerError, ContainerSettings, Network, proxy};
@@ -140,9 +140,9 @@ pub(crate) async fn start(
 }
 
 /// A container that nobody has yet.
-struct Unborn<'a> {
-    id: Option<String>,
-    remover: &'a crate::engine::Remover,
+pub(crate) struct Unborn<'a> {
+    pub(crate) id: Option<String>,
+    pub(crate) remover: &'a crate::engine::Remover,
 }
 
 impl Drop for Unborn<'_> {
@@ -153,7 +153,7 @@ impl Drop for Unborn<'_> {
     }
 }
 
-fn suffix() -> String {
+pub(crate) fn suffix() -> String {
     let mut random = [0; 8];
     let _ = getrandom::fill(&mut random); // the engine refuses a name that is taken
     format!("{:016x}", u64::from_ne_bytes(random))
@@ -193,21 +193,33 @@ fn body(
         environment: settings.environment.clone(),
         proxy: matches!(settings.network, Network::Listed(_)),
         startup_seconds: settings.startup_timeout.as_secs_f64(),
+        serves: false,
     };
-    let inside = serde_json::to_string(&inside).map_err(std::io::Error::from)?;
+    let host = host_config(settings, binds(session, folder)?, memory)?;
+    let words = pcm_runtime_worker::dialing(ENGINE, &socket, Path::new(CACHE)).to_vec();
+    Ok(program(settings, image, words, vec![inside.variable()?], host))
+}
+
+/// A container whose main process is our program with these words and variables.
+pub(crate) fn program(
+    settings: &ContainerSettings,
+    image: &str,
+    words: Vec<String>,
+    variables: Vec<String>,
+    host: HostConfig,
+) -> ContainerCreateBody {
     let mut labels = owner::labels();
     if !settings.remove_on_exit {
         labels.insert(KEPT.to_owned(), "1".to_owned());
     }
-    let host = host_config(settings, binds(session, folder)?, memory)?;
-    Ok(ContainerCreateBody {
+    ContainerCreateBody {
         image: Some(image.to_owned()),
         user: Some(settings.user.clone()),
         hostname: Some(LABEL.to_owned()),
         // Nothing of what an image of somebody else's says of these.
         entrypoint: Some(vec![PROGRAM.to_owned()]),
-        cmd: Some(pcm_runtime_worker::dialing(ENGINE, &socket, Path::new(CACHE)).to_vec()),
-        env: Some(vec![format!("{SETTINGS}={inside}")]),
+        cmd: Some(words),
+        env: Some(variables),
         working_dir: Some(ROOT.to_owned()),
         healthcheck: Some(bollard::models::HealthConfig {
             test: Some(vec!["NONE".to_owned()]),
@@ -217,10 +229,11 @@ fn body(
         labels: Some(labels),
         host_config: Some(host),
         ..Default::default()
-    })
+    }
 }
 
-fn host_config(
+/// The walls around a container.
+pub(crate) fn host_config(
     settings: &ContainerSettings,
     mounts: Vec<Mount>,
     memory: u64,
@@ -274,28 +287,10 @@ fn host_config(
 }
 
 /// The folders of the host that the container has: our own, and those of the session.
-fn binds(session: &SandboxConfig, folder: &Folder) -> Result<Vec<Mount>, ContainerError> {
-    let bind = |host: &Path, guest: &str, writable: bool| -> Result<Mount, ContainerError> {
-        let host = std::path::absolute(host)?;
-        let source = host.to_str().ok_or_else(|| ContainerError::Setting {
-            setting: "a mount",
-            value: host.display().to_string(),
-            rule: "the engine takes paths of text",
-        })?;
-        Ok(Mount {
-            typ: Some(MountType::BIND),
-            source: Some(source.to_owned()),
-            target: Some(guest.to_owned()),
-            read_only: Some(!writable),
-            // What is mounted below it on the host is not shown: an engine cannot bind that read-only
-            // everywhere.
-            bind_options: Some(MountBindOptions {
-                non_recursive: Some(true),
-                ..Default::default()
-            }),
-            ..Default::default()
-        })
-    };
+pub(crate) fn binds(
+    session: &SandboxConfig,
+    folder: &Folder,
+) -> Result<Vec<Mount>, ContainerError> {
     let mut all = vec![bind(&folder.shared(), INSIDE, false)?];
     for mount in &session.mounts {
         let pcm_runtime_api::MountSource::Folder(host) = &mount.host else { continue };
@@ -329,6 +324,26 @@ fn binds(session: &SandboxConfig, folder: &Folder) -> Result<Vec<Mount>, Contain
         all.push(bind(host, &mount.guest, mount.access == MountAccess::ReadWrite)?);
     }
     Ok(all)
+}
+
+/// A folder of the host, at a place in the container.
+pub(crate) fn bind(host: &Path, guest: &str, writable: bool) -> Result<Mount, ContainerError> {
+    let host = std::path::absolute(host)?;
+    let source = host.to_str().ok_or_else(|| ContainerError::Setting {
+        setting: "a mount",
+        value: host.display().to_string(),
+        rule: "the engine takes paths of text",
+    })?;
+    Ok(Mount {
+        typ: Some(MountType::BIND),
+        source: Some(source.to_owned()),
+        target: Some(guest.to_owned()),
+        read_only: Some(!writable),
+        // What is mounted below it on the host is not shown: an engine cannot bind that read-only
+        // everywhere.
+        bind_options: Some(MountBindOptions { non_recursive: Some(true), ..Default::default() }),
+        ..Default::default()
+    })
 }
 
 /// Whether a session has folders, which a container that waits cannot get any more.

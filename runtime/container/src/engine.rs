@@ -124,11 +124,17 @@ impl ContainerEngine {
         self.0.image.get_or_try_init(find).await
     }
 
+    /// What containers that are no workers are started with: the engine, the image, and who removes them.
+    pub(crate) async fn parts(&self) -> Result<(&Docker, &ImageInfo, &Remover), ContainerError> {
+        let image = self.image(&|_| {}).await?;
+        let docker = self.docker().await?;
+        Ok((docker, image, self.0.remover.get_or_init(|| Remover::start(docker.clone()))))
+    }
+
     /// Starts one and waits until it is ready.
     async fn start(&self, session: &SandboxConfig) -> Result<Spare<Container>, ContainerError> {
-        let image = self.image(&|_| {}).await?;
-        let (docker, settings) = (self.docker().await?, &self.0.settings);
-        let remover = self.0.remover.get_or_init(|| Remover::start(docker.clone()));
+        let (docker, image, remover) = self.parts().await?;
+        let settings = &self.0.settings;
         let started = async {
             let (stream, container) =
                 container::start(docker, settings, &image.id, session, remover).await?;

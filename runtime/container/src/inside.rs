@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Read as _;
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -14,9 +17,10 @@ use pcm_runtime_api::{
 use pcm_runtime_guest::Stop;
 use pcm_runtime_subprocess::{KernelConfig, SubprocessEngine, SubprocessSandbox};
 use pcm_runtime_worker::{Engine, EngineEntry};
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use serde::{Deserialize, Serialize};
 
-use crate::folder::{INSIDE, PACKAGES, PROXY_SOCKET};
+use crate::folder::{HOST_SOCKET, INSIDE, PACKAGES, PROXY_SOCKET};
 use crate::forward;
 use crate::program::ENVIRONMENT;
 
@@ -40,6 +44,15 @@ pub(crate) struct Inside {
     pub(crate) proxy: bool,
     /// How long a kernel may take to be ready.
     pub(crate) startup_seconds: f64,
+    /// Whether the program is a session server, and no worker.
+    pub(crate) serves: bool,
+}
+
+impl Inside {
+    /// The variable that says it.
+    pub(crate) fn variable(&self) -> std::io::Result<String> {
+        Ok(format!("{SETTINGS}={}", serde_json::to_string(self)?))
+    }
 }
 
 /// What a program has to give to `pcm_runtime_worker::init`, so that containers can hold it.
@@ -52,6 +65,27 @@ fn load() -> Result<Box<dyn Engine>, String> {
     let inside: Inside = serde_json::from_str(&said).map_err(|error| error.to_string())?;
     let engine = SubprocessEngine::new(kernels(&inside));
     Ok(Box::new(Kernels { engine, proxy: inside.proxy }))
+}
+
+/// The kernels of a session server in a container of ours; None anywhere else. From here on the code beside
+/// the server cannot read what it knows, and the server ends with its host.
+pub fn served_kernels() -> Result<Option<KernelConfig>, String> {
+    let Ok(said) = std::env::var(SETTINGS) else { return Ok(None) };
+    let inside: Inside = serde_json::from_str(&said).map_err(|error| error.to_string())?;
+    if !inside.serves {
+        return Ok(None);
+    }
+    set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(|error| error.to_string())?;
+    pcm_runtime_cache::set_root(PathBuf::from(CACHE));
+    let lost = |error: std::io::Error| format!("the host is not there: {error}");
+    let mut host = UnixStream::connect(PathBuf::from(INSIDE).join(HOST_SOCKET)).map_err(lost)?;
+    let waits = thread::Builder::new().name("pcm-host".to_owned());
+    let waits = waits.spawn(move || {
+        let _ = host.read(&mut [0]); // it says nothing; this is its end
+        std::process::exit(1);
+    });
+    waits.map_err(lost)?;
+    Ok(Some(kernels(&inside)))
 }
 
 fn kernels(inside: &Inside) -> KernelConfig {
@@ -176,7 +210,7 @@ mod tests {
     #[test]
     fn what_the_user_sets_holds_over_what_we_set() {
         let environment = BTreeMap::from([("HTTP_PROXY".to_owned(), "mine".to_owned())]);
-        let inside = Inside { environment, proxy: true, startup_seconds: 1.0 };
+        let inside = Inside { environment, proxy: true, startup_seconds: 1.0, serves: false };
         let kernels = kernels(&inside);
         assert_eq!(kernels.env.get("HTTP_PROXY").map(String::as_str), Some("mine"));
         assert_eq!(

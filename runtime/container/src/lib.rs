@@ -10,6 +10,8 @@
 //! 2. `container`: one container, with nothing of this machine in it but a folder with a socket, and no network.
 //! 3. [`ContainerEngine`]: containers that wait, one for each session, never used again.
 //! 4. `proxy` (here) and `forward` (in the container): the way to the hosts on a list, where there is one.
+//! 5. `serving`, `served`, [`ToolsInside`]: containers whose program is a session server with the tools in it, and
+//!    a session there.
 //!
 //! What is in a container is hostile: it may take over its worker, whose frames are held against what may be
 //! said. A container ends when its session does, when its socket closes, and at the latest when the next host
@@ -29,14 +31,22 @@ mod owner;
 mod program;
 mod proxy;
 mod sandbox;
+mod served;
+mod serving;
 mod settings;
 mod socket;
 mod tarball;
+mod tools_inside;
 
 pub use engine::{ContainerEngine, ContainerInfo};
 pub use error::ContainerError;
 pub use image::{BASE_IMAGE, Base, BuildRequest, DEFAULT_IMAGE, ImageInfo, Images, TOOLS_IMAGE};
-pub use inside::entry;
+/// What a server in a container knows us by.
+pub use pcm_runtime_remote::Token;
+
+pub use inside::{entry, served_kernels};
 pub use proxy::Connect;
 pub use sandbox::ContainerSandbox;
+pub use serving::{ServedStorage, ServingSettings};
 pub use settings::{ContainerSettings, Network};
+pub use tools_inside::ToolsInside;

@@ -5,7 +5,7 @@ use pcm_runtime_worker::{Kind, WorkerSandbox};
 
 use crate::ContainerEngine;
 
-const BACKEND: &str = "container";
+pub(crate) const BACKEND: &str = "container";
 
 /// Sessions in containers: workers of a [`ContainerEngine`].
 #[derive(Debug, Clone, Copy)]

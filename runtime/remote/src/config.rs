@@ -50,7 +50,8 @@ impl Token {
         Self(text.into())
     }
 
-    pub(crate) fn text(&self) -> &str {
+    /// What it is, for whoever has to tell a server.
+    pub fn text(&self) -> &str {
         &self.0
     }
 }

@@ -7,7 +7,7 @@
 //! another one in the same workspace.
 //!
 //! `client` makes requests and bounds their answers, `events` reads a run as it happens, `answer` makes
-//! results of what a server says, `sandbox` keeps the session.
+//! results of what a server says, `sandbox` keeps the session, `health` asks whether there is a server.
 //!
 //! What must never live here: what a server does with a request, tools, storage.
 
@@ -15,7 +15,9 @@ mod answer;
 mod client;
 mod config;
 mod events;
+mod health;
 mod sandbox;
 
 pub use config::{RemoteConfig, Token};
+pub use health::HealthCheck;
 pub use sandbox::RemoteSandbox;

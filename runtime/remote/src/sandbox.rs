@@ -23,7 +23,7 @@ use crate::client::{Ask, Client, Failure, body};
 use crate::events::Events;
 
 /// The key of the backend that a server stands for.
-const BACKEND: &str = "container";
+pub(crate) const BACKEND: &str = "container";
 /// How much longer than its timeout a run is waited for: the server's own grace, and the way there.
 const GRACE: Duration = Duration::from_secs(15);
 /// How long packages may take.

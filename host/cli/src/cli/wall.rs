@@ -38,17 +38,25 @@ pub(crate) struct WallArgs {
     /// tools, packages and policies of its own
     #[cfg(feature = "remote")]
     #[arg(long, value_name = "URL", conflicts_with_all = ["placement", "jail"])]
+    #[cfg_attr(feature = "container", arg(conflicts_with = "tools_in"))]
     remote_url: Option<String>,
 
     /// The file with the token that the session server knows you by; without it `PCM_REMOTE_TOKEN` has it
     #[cfg(feature = "remote")]
     #[arg(long, value_name = "FILE", requires = "remote_url")]
     remote_token_file: Option<std::path::PathBuf>,
+
     /// The image of the container backend; without this it is pcm-sandbox:base, which is made when it is
     /// missing. `pcm-sandbox images` makes others
     #[cfg(feature = "container")]
     #[arg(long, value_name = "IMAGE")]
     container_image: Option<String>,
+
+    /// Where the tools of the container backend run: on the host, behind the policy, or in the container,
+    /// which has its own programs and takes --network full
+    #[cfg(feature = "container")]
+    #[arg(long, value_name = "PLACE", default_value = "host", value_parser = tool_places())]
+    tools_in: pcm_sandbox::ToolsIn,
 }
 
 impl WallArgs {
@@ -86,6 +94,12 @@ impl WallArgs {
         warm: usize,
         most: usize,
     ) -> Result<SessionBuilder, Failure> {
+        #[cfg(feature = "container")]
+        if self.tools_in == pcm_sandbox::ToolsIn::Container
+            && self.backend != BackendKind::Container
+        {
+            return Err(Failure::usage("--tools-in container is for --backend container"));
+        }
         #[cfg(feature = "remote")]
         if let Some(url) = &self.remote_url {
             return self.add_remote(builder, url);
@@ -100,14 +114,18 @@ impl WallArgs {
             }
             #[cfg(feature = "subprocess")]
             _ if self.backend == BackendKind::Subprocess => {
-                Ok(builder.kernels(&pcm_sandbox::SubprocessEngine::new(self.kernels(warm))))
+                let config = self.kernels(warm);
+                #[cfg(feature = "container")]
+                let config =
+                    pcm_sandbox::served_kernels().map_err(Failure::startup)?.unwrap_or(config);
+                Ok(builder.kernels(&pcm_sandbox::SubprocessEngine::new(config)))
             }
             #[cfg(feature = "container")]
             _ if self.backend == BackendKind::Container => {
                 let default = pcm_sandbox::ContainerSettings::default();
                 let image = self.container_image.clone().unwrap_or(default.image);
                 let settings = pcm_sandbox::ContainerSettings { image, warm, ..default };
-                Ok(builder.container_settings(settings))
+                Ok(builder.container_settings(settings).tools_in(self.tools_in))
             }
             placement => Ok(builder.placement(placement)),
         }
@@ -136,6 +154,13 @@ fn backend_keys() -> impl TypedValueParser<Value = BackendKind> {
 fn placement_keys() -> impl TypedValueParser<Value = Placement> {
     PossibleValuesParser::new(Placement::ALL.map(Placement::key))
         .try_map(|key| key.parse::<Placement>())
+}
+
+#[cfg(feature = "container")]
+fn tool_places() -> impl TypedValueParser<Value = pcm_sandbox::ToolsIn> {
+    use pcm_sandbox::ToolsIn;
+    PossibleValuesParser::new(["host", "container"])
+        .map(|place| if place == "container" { ToolsIn::Container } else { ToolsIn::Host })
 }
 
 fn jail_modes() -> impl TypedValueParser<Value = JailMode> {
