@@ -247,9 +247,9 @@ impl Drop for Served {
             return;
         }
         if self.is_kept {
-            self.remover.kill(self.id.clone());
+            self.remover.kill(self.id.clone(), None);
         } else {
-            self.remover.remove(self.id.clone());
+            self.remover.remove(self.id.clone(), None);
         }
     }
 }
