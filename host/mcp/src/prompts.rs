@@ -81,7 +81,7 @@ fn text(workflow: &Workflow, arguments: &JsonObject) -> Result<String, String> {
         let name: String = name.chars().take(64).collect();
         return Err(format!("the workflow {} has no parameter {name:?}", workflow.name));
     }
-    let mut call = vec![quoted(&*workflow.name)];
+    let mut call = vec![quoted(&workflow.name)];
     for parameter in &workflow.parameters {
         match arguments.get(&parameter.name) {
             Some(given) => {

@@ -59,8 +59,8 @@ impl Running {
     pub(crate) async fn begin(seat: Arc<Seat>, elicitor: &Elicitor, code: String) -> Self {
         let turn = seat.turn().await;
         let asked = elicitor.listen(seat.session.id());
-        let (hears, heard) = listen();
-        let request = RunRequest::new(code.clone()).with_repr().on_event(hears);
+        let (listener, heard) = listen();
+        let request = RunRequest::new(code.clone()).with_repr().on_event(listener);
         let session = seat.session.clone();
         let mut work = JoinSet::new();
         work.spawn(async move { session.run_request(request).await });

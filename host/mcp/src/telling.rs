@@ -50,10 +50,10 @@ impl Queue {
                 let is_change = matches!(&**op, "create" | "save" | "delete");
                 match namespace {
                     Namespace::Workflows if is_change => {
-                        self.workflows.store(true, Ordering::Relaxed)
+                        self.workflows.store(true, Ordering::Relaxed);
                     }
                     Namespace::Artifacts if is_change => {
-                        self.artifacts.store(true, Ordering::Relaxed)
+                        self.artifacts.store(true, Ordering::Relaxed);
                     }
                     _ => {}
                 }
