@@ -28,6 +28,8 @@ const MOST_SHOWN: usize = 200;
 pub(crate) struct Heard {
     events: mpsc::UnboundedReceiver<RunEvent>,
     queue: Arc<Queue>,
+    /// The line of output that goes on, as far as it is shown.
+    line: String,
 }
 
 #[derive(Debug, Default)]
@@ -81,7 +83,7 @@ pub(crate) fn listen() -> (impl Fn(RunEvent) + Send + Sync + 'static, Heard) {
             }
         }
     };
-    (hears, Heard { events, queue })
+    (hears, Heard { events, queue, line: String::new() })
 }
 
 /// What happened since somebody asked last.
@@ -100,7 +102,7 @@ impl Heard {
         let mut batch = Batch::default();
         let mut next = Some(first);
         while let Some(event) = next {
-            batch.add(event, &self.queue);
+            batch.add(event, &self.queue, &mut self.line);
             next = self.events.try_recv().ok();
         }
         Some(batch)
@@ -119,13 +121,11 @@ impl Heard {
 }
 
 impl Batch {
-    fn add(&mut self, event: RunEvent, queue: &Queue) {
+    fn add(&mut self, event: RunEvent, queue: &Queue, line: &mut String) {
         match event {
             RunEvent::Output { stream, text } => {
                 queue.bytes.fetch_sub(text.len(), Ordering::Relaxed);
-                if let Some(line) = text.lines().rfind(|line| !line.trim().is_empty()) {
-                    self.step = Some(line.chars().take(MOST_SHOWN).collect());
-                }
+                self.step = last_line(line, &text).or(self.step.take());
                 match self.output.last_mut() {
                     Some((last, before)) if *last == stream => before.push_str(&text),
                     _ => self.output.push((stream, text)),
@@ -142,6 +142,22 @@ impl Batch {
             _ => {}
         }
     }
+}
+
+/// The last line with something in it, where `line` is how far the one has come that `text` goes on with.
+fn last_line(line: &mut String, text: &str) -> Option<String> {
+    let mut last = None;
+    for (index, piece) in text.split('\n').enumerate() {
+        if index > 0 {
+            line.clear();
+        }
+        let room = MOST_SHOWN.saturating_sub(line.chars().count());
+        line.extend(piece.chars().take(room));
+        if !line.trim().is_empty() {
+            last = Some(line.clone());
+        }
+    }
+    last
 }
 
 /// Tells a client about one request of it.
@@ -253,6 +269,20 @@ mod tests {
         assert_eq!(batch.step.as_deref(), Some("tools.call"));
         drop(listener);
         assert_eq!(heard.next().await, None);
+    }
+
+    #[test]
+    fn a_line_is_told_that_comes_in_pieces() {
+        let mut line = String::new();
+        let told: Vec<_> =
+            ["step", " ", "0", "\n", "a\nb\n", "\n"].map(|text| last_line(&mut line, text)).into();
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(
+            told,
+            [some("step"), some("step "), some("step 0"), some("step 0"), some("b"), None]
+        );
+        last_line(&mut line, &"x".repeat(1000));
+        assert_eq!(line.len(), MOST_SHOWN);
     }
 
     #[tokio::test]

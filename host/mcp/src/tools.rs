@@ -22,9 +22,14 @@ pub(crate) async fn call(
     match name {
         "list_tools" => {
             args.finish()?;
-            listed(session, Namespace::Tools, "tools").await
+            // As those of the resource: what there is is no secret, and nobody is to be asked about it.
+            Ok(reply::list("tools", session.list_tools()))
         }
-        "search_tools" => found(session, Namespace::Tools, "tools", args, 10).await,
+        "search_tools" => {
+            let (query, limit) = (args.text("query")?, args.limit(10)?);
+            args.finish()?;
+            Ok(reply::list("tools", session.search_tools(&query, limit)))
+        }
         "list_workflows" | "search_workflows" | "get_workflow" | "create_workflow"
         | "delete_workflow" => of_workflows(name, session, args).await,
         "list_artifacts" | "load_artifact" | "save_artifact" | "delete_artifact" => {
