@@ -4,6 +4,7 @@
 //! under other names: a proxy in front of it puts `run_code` with a piece of code for `test_simple_text`
 //! and lets everything else pass as it is.
 
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -191,11 +192,11 @@ async fn pass(mut client: TcpStream, server: SocketAddr) -> std::io::Result<()> 
         let field = line.split(':').next().unwrap().to_ascii_lowercase();
         match &*field {
             "connection" | "content-length" => {}
-            "mcp-name" => request.push_str(&format!("mcp-name: {}\r\n", name.as_ref().unwrap())),
-            _ => request.push_str(&format!("{line}\r\n")),
+            "mcp-name" => write!(request, "mcp-name: {}\r\n", name.as_ref().unwrap()).unwrap(),
+            _ => write!(request, "{line}\r\n").unwrap(),
         }
     }
-    request.push_str(&format!("connection: close\r\ncontent-length: {}\r\n\r\n", body.len()));
+    write!(request, "connection: close\r\ncontent-length: {}\r\n\r\n", body.len()).unwrap();
     let mut upstream = TcpStream::connect(server).await?;
     upstream.write_all(request.as_bytes()).await?;
     upstream.write_all(&body).await?;

@@ -118,7 +118,7 @@ impl Client {
         let (reads, writes) = split(there);
         let serving = tokio::spawn(server.serve(reads, writes, async move {
             if stopped.await.is_err() {
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
         }));
         let (reads, writes) = split(here);
