@@ -252,22 +252,18 @@ mod tests {
 
     #[tokio::test]
     async fn pieces_of_one_stream_are_told_together() {
-        let (listener, mut heard) = listen();
+        let (tell, mut heard) = listen();
         for text in ["a", "b\n", "\n"] {
-            listener(output(OutputStream::Stdout, text));
+            tell(output(OutputStream::Stdout, text));
         }
-        listener(output(OutputStream::Stderr, "c"));
-        listener(RunEvent::CallStarted {
-            call: 1,
-            namespace: Namespace::Tools,
-            op: "call".to_owned(),
-        });
+        tell(output(OutputStream::Stderr, "c"));
+        tell(RunEvent::CallStarted { call: 1, namespace: Namespace::Tools, op: "call".to_owned() });
         let batch = heard.next().await.unwrap();
         let expected =
             [(OutputStream::Stdout, "ab\n\n".to_owned()), (OutputStream::Stderr, "c".to_owned())];
         assert_eq!(batch.output, expected);
         assert_eq!(batch.step.as_deref(), Some("tools.call"));
-        drop(listener);
+        drop(tell);
         assert_eq!(heard.next().await, None);
     }
 
@@ -287,25 +283,25 @@ mod tests {
 
     #[tokio::test]
     async fn what_nobody_reads_does_not_pile_up() {
-        let (listener, mut heard) = listen();
+        let (tell, mut heard) = listen();
         for _ in 0..3 {
-            listener(output(OutputStream::Stdout, &"x".repeat(MOST_QUEUED / 2)));
+            tell(output(OutputStream::Stdout, &"x".repeat(MOST_QUEUED / 2)));
         }
         assert_eq!(heard.left_out(), 1);
         assert_eq!(heard.next().await.unwrap().output[0].1.len(), MOST_QUEUED);
-        listener(output(OutputStream::Stdout, "again"));
+        tell(output(OutputStream::Stdout, "again"));
         assert_eq!(heard.next().await.unwrap().output[0].1, "again");
     }
 
     #[test]
     fn what_the_code_changes_is_known() {
-        let (listener, heard) = listen();
+        let (tell, heard) = listen();
         let call =
             |namespace, op: &str| RunEvent::CallStarted { call: 1, namespace, op: op.to_owned() };
-        listener(call(Namespace::Workflows, "get"));
+        tell(call(Namespace::Workflows, "get"));
         assert_eq!(heard.changes(), (false, false));
-        listener(call(Namespace::Artifacts, "save"));
-        listener(call(Namespace::Workflows, "create"));
+        tell(call(Namespace::Artifacts, "save"));
+        tell(call(Namespace::Workflows, "create"));
         assert_eq!(heard.changes(), (true, true));
     }
 }

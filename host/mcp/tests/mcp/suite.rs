@@ -4,6 +4,7 @@
 //! under other names: a proxy in front of it puts `run_code` with a piece of code for `test_simple_text`
 //! and lets everything else pass as it is.
 
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -191,12 +192,11 @@ async fn pass(mut client: TcpStream, server: SocketAddr) -> std::io::Result<()> 
         let field = line.split(':').next().unwrap().to_ascii_lowercase();
         match &*field {
             "connection" | "content-length" => {}
-            "mcp-name" => request.extend(["mcp-name: ", name.as_ref().unwrap(), "\r\n"]),
-            _ => request.extend([line, "\r\n"]),
+            "mcp-name" => write!(request, "mcp-name: {}\r\n", name.as_ref().unwrap()).unwrap(),
+            _ => write!(request, "{line}\r\n").unwrap(),
         }
     }
-    let length = body.len().to_string();
-    request.extend(["connection: close\r\ncontent-length: ", &length, "\r\n\r\n"]);
+    write!(request, "connection: close\r\ncontent-length: {}\r\n\r\n", body.len()).unwrap();
     let mut upstream = TcpStream::connect(server).await?;
     upstream.write_all(request.as_bytes()).await?;
     upstream.write_all(&body).await?;
