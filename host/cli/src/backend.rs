@@ -157,6 +157,13 @@ impl BackendKind {
             Self::Subprocess => {
                 Ok(Arc::new(SubprocessSandbox::new(SubprocessEngine::shared(), config)))
             }
+            #[cfg(not(all(
+                feature = "wasm",
+                feature = "deno",
+                feature = "container",
+                feature = "in-process",
+                feature = "subprocess"
+            )))]
             _ => {
                 let _ = config; // a build may have no backend at all
                 Err(Error::BackendNotBuilt { backend: self })

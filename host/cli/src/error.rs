@@ -139,7 +139,7 @@ pub enum Error {
     Executor(#[from] ExecutorError),
 }
 
-#[cfg(feature = "server")]
+#[cfg(any(feature = "mcp", feature = "server"))]
 impl Error {
     /// The same for somebody who knows sessions only.
     pub(crate) fn into_session(self, backend: BackendKind) -> SessionError {

@@ -35,6 +35,7 @@
 //! * `wasm`: the default backend, Python for WASI under wasmtime, with packages and images for it.
 //! * `remote`: sessions on a session server somewhere else.
 //! * `server`: the session server, [`server`], over sessions of a [`SessionTemplate`].
+//! * `mcp`: the MCP server, [`mcp`], over the same.
 //! * `cli`: the `pcm-sandbox` command. Embedders leave it out with `default-features = false`.
 //!
 //! What must never live here: the evaluation of code (that is the guest's) and the ways to reach
@@ -62,6 +63,9 @@ mod subprocess;
 mod template;
 pub mod worker;
 
+/// Sessions for clients that speak the Model Context Protocol.
+#[cfg(feature = "mcp")]
+pub use pcm_mcp as mcp;
 pub use pcm_middleware as middleware;
 #[cfg(feature = "network")]
 pub use pcm_network::{

@@ -115,7 +115,7 @@ impl Session {
     }
 
     /// What it is without its backend's name.
-    #[cfg(feature = "server")]
+    #[cfg(any(feature = "mcp", feature = "server"))]
     pub(crate) fn into_inner(self) -> pcm_session::Session {
         self.inner
     }

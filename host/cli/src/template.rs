@@ -106,6 +106,15 @@ impl pcm_server::Sessions for SessionTemplate {
     }
 }
 
+#[cfg(feature = "mcp")]
+#[async_trait::async_trait]
+impl pcm_mcp::Sessions for SessionTemplate {
+    async fn start(&self) -> Result<pcm_session::Session, pcm_session::SessionError> {
+        let started = Self::start(self, None).await;
+        started.map(Session::into_inner).map_err(|error| error.into_session(self.backend()))
+    }
+}
+
 impl fmt::Debug for SessionTemplate {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter

@@ -109,9 +109,9 @@ async fn tools_events_files_and_interrupts_work_from_afar() -> TestResult {
     assert_eq!(session.run("tools.greet(name='Ada')").await.value, json!("hello Ada"));
 
     let heard = Arc::new(Mutex::new(String::new()));
-    let hears = Arc::clone(&heard);
+    let list = Arc::clone(&heard);
     let request = RunRequest::new("print('one'); print('two')").on_event(move |event| {
-        if let (RunEvent::Output { text, .. }, Ok(mut heard)) = (event, hears.lock()) {
+        if let (RunEvent::Output { text, .. }, Ok(mut heard)) = (event, list.lock()) {
             heard.push_str(&text);
         }
     });

@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, StatusCode, header};
 use http_body_util::BodyExt as _;
+use hyper::body::Body as _;
 use pcm_runtime_api::json_cost;
 use serde::de::DeserializeOwned;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -14,6 +15,10 @@ use crate::answer::Refusal;
 
 /// The unit in which memory is counted.
 const UNIT: u64 = 1024;
+/// How much of a body that nobody wanted is read, so that its connection can be used on.
+const MOST_UNWANTED: u64 = 64 << 10;
+/// How long that may take.
+const UNWANTED_FOR: Duration = Duration::from_secs(2);
 
 /// The memory that all bodies together may have.
 #[derive(Debug, Clone)]
@@ -65,14 +70,13 @@ impl Held {
 /// Reads a body of at most `most` bytes.
 pub(crate) async fn read(
     headers: &HeaderMap,
-    body: Body,
+    body: &mut Body,
     most: u64,
     patience: Duration,
     held: &mut Held,
 ) -> Result<Bytes, Refusal> {
     let too_long = || Refusal::too_large(format!("the body has more than {most} bytes"));
-    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
-    if length.and_then(|length| length.parse::<u64>().ok()).is_some_and(|length| length > most) {
+    if said_length(headers).is_some_and(|length| length > most) {
         return Err(too_long());
     }
     match tokio::time::timeout(patience, collect(body, most, held)).await {
@@ -86,7 +90,7 @@ pub(crate) async fn read(
 }
 
 /// The bytes of a body; None where there are more than `most`.
-async fn collect(mut body: Body, most: u64, held: &mut Held) -> Option<Result<Bytes, Refusal>> {
+async fn collect(body: &mut Body, most: u64, held: &mut Held) -> Option<Result<Bytes, Refusal>> {
     let mut bytes = Vec::new();
     while let Some(frame) = body.frame().await {
         let Ok(frame) = frame else {
@@ -102,6 +106,36 @@ async fn collect(mut body: Body, most: u64, held: &mut Held) -> Option<Result<By
         bytes.extend_from_slice(&data);
     }
     Some(Ok(bytes.into()))
+}
+
+/// Reads what is left of a body that nobody wanted, if that is little; whether nothing is left. A
+/// connection with something left on it has to be closed, and who sent it may then miss its answer.
+pub(crate) async fn is_read_up(headers: &HeaderMap, body: &mut Body) -> bool {
+    if body.is_end_stream() {
+        return true;
+    }
+    // Who waits to be asked for the body is not asked for it.
+    let is_too_long = said_length(headers).is_some_and(|length| length > MOST_UNWANTED);
+    if is_too_long || headers.contains_key(header::EXPECT) {
+        return false;
+    }
+    let read = async {
+        let mut left = MOST_UNWANTED;
+        while let Some(frame) = body.frame().await {
+            let bytes = frame.map(|frame| frame.data_ref().map_or(0, |data| data.len() as u64));
+            match bytes.ok().and_then(|bytes| left.checked_sub(bytes)) {
+                Some(rest) => left = rest,
+                None => return false,
+            }
+        }
+        true
+    };
+    tokio::time::timeout(UNWANTED_FOR, read).await.unwrap_or(false)
+}
+
+/// How long the body is, as its head has it.
+fn said_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// The body as JSON of one shape. What its values will take in memory is taken before they are made.

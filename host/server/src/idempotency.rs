@@ -49,9 +49,13 @@ pub(crate) async fn answer(call: Call, handler: Handler) -> Result<Answer, Refus
     if call.method != Method::POST || !call.headers.contains_key(KEY_HEADER) {
         return handler(call).await;
     }
+    let is_plain = |key: &&str| key.bytes().all(|byte| (b' '..=b'~').contains(&byte));
     let key = call.header(KEY_HEADER).filter(|key| (1..=255).contains(&key.len()));
+    let key = key.filter(is_plain);
     let Some(key) = key.filter(|_| call.headers.get_all(KEY_HEADER).iter().count() == 1) else {
-        return Err(Refusal::unprocessable("an Idempotency-Key has 1 to 255 characters of ASCII"));
+        return Err(Refusal::unprocessable(
+            "an Idempotency-Key has 1 to 255 characters from the space to the tilde",
+        ));
     };
     if events::are_wanted(&call) {
         return Err(Refusal::unprocessable(

@@ -23,7 +23,7 @@ use crate::places::{Place, Places};
 use crate::sessions::Sessions;
 use crate::{ServerError, ids};
 
-/// How much longer a note in the records lives than the session may without being used.
+/// What a note in the records lives longer than its session may.
 const MARGIN: Duration = Duration::from_mins(1);
 
 /// How long a sandbox may take to close before nobody waits for it any more.
@@ -35,6 +35,8 @@ pub(crate) struct Live {
     node: Node,
     records: Arc<dyn Records>,
     expiry: Duration,
+    /// How long a note in the records lives.
+    noted: Duration,
     start: Duration,
     places: Arc<Places>,
     state: Mutex<Table>,
@@ -115,6 +117,7 @@ impl Live {
             node,
             records,
             expiry: limits.session_expiry,
+            noted: noted(limits),
             start: limits.start_timeout,
             places: Places::new(limits.max_sessions),
             state: Mutex::default(),
@@ -197,9 +200,13 @@ impl Live {
         if note.principal != principal.name || !principal.may_use(workspace.as_ref()) {
             return Err(Refusal::no_session());
         }
-        if note.node == self.node || !note.node.lives(&*self.records).await? {
-            // It ended, or was lost with its server.
+        if note.node.name == self.node.name {
+            // It ended, or was lost with an earlier life of this server.
             self.records.remove(&key).await?;
+            return Err(Refusal::no_session());
+        }
+        if !note.node.lives(&*self.records).await? {
+            // The note stays: that server may only have been unable to say that it is there.
             return Err(Refusal::no_session());
         }
         Ok(Found::Elsewhere { node: note.node.name, workspace })
@@ -272,7 +279,7 @@ impl Live {
         };
         let note = serde_json::to_vec(&note).unwrap_or_default();
         let (records, key) = (Arc::clone(&self.records), key(&entry.id));
-        let lives = self.expiry.saturating_add(MARGIN);
+        let lives = self.noted;
         async move { records.put(&key?, note, lives).await }
     }
 
@@ -280,7 +287,7 @@ impl Live {
     fn note_again(&self, entry: &Entry) {
         {
             let mut usage = lock(&entry.usage);
-            if usage.noted.elapsed() < self.expiry / 4 {
+            if usage.noted.elapsed() < again(self.expiry) {
                 return;
             }
             usage.noted = Instant::now();
@@ -326,6 +333,20 @@ fn used(entry: &Arc<Entry>) -> InUse {
     InUse(Arc::clone(entry))
 }
 
+/// How old a note may become before the use of its session renews it.
+fn again(expiry: Duration) -> Duration {
+    expiry / 4
+}
+
+/// How long a note lives: longer than its session, which may have been used just before the note would
+/// have been renewed, then for as long as a run may wait and take, and then not any more. That it lives
+/// too long does no harm, because it names its server, which has the last word.
+fn noted(limits: &ServerLimits) -> Duration {
+    let expiry = limits.session_expiry;
+    let used = limits.max_timeout.saturating_mul(2);
+    expiry.saturating_add(again(expiry)).saturating_add(used).saturating_add(MARGIN)
+}
+
 fn key(id: &str) -> Result<RecordKey, StorageError> {
     RecordKey::new(RecordKind::Session, id)
 }
@@ -338,4 +359,25 @@ fn internal(error: &ServerError) -> Refusal {
 /// Each change is whole when the lock is let go.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_outlives_its_session_however_late_that_is_used() {
+        for (expiry, run) in [(3600, 300), (10, 3600), (1, 1)] {
+            let limits = ServerLimits {
+                session_expiry: Duration::from_secs(expiry),
+                max_timeout: Duration::from_secs(run),
+                ..ServerLimits::default()
+            };
+            // Just not noted again, then waiting for another run, its own run, and then nothing.
+            let session = expiry / 4 + 2 * run + expiry;
+            assert!(noted(&limits) > Duration::from_secs(session), "{limits:?}");
+        }
+        let for_ever = ServerLimits { session_expiry: Duration::MAX, ..ServerLimits::default() };
+        assert_eq!(noted(&for_ever), Duration::MAX);
+    }
 }

@@ -159,19 +159,18 @@ pub(crate) async fn enter(
     let id = ids::short().unwrap_or_default();
     let _counted = InFlight::count(&state);
     let mut name = String::new();
-    let (mut answer, holds) = match admit(&state, endpoint, request, &mut name).await {
+    let (parts, mut body) = request.into_parts();
+    let sent = parts.headers.clone();
+    let (mut answer, holds) = match admit(&state, endpoint, parts, &mut body, &mut name).await {
         Ok((answer, holds)) => (answer, holds),
         Err(refusal) => (refusal.into_answer(), None),
     };
     let status = answer.status();
+    finish_reading(&sent, &mut body, &mut answer).await;
     let headers = answer.headers_mut();
     headers.insert(NOSNIFF, HeaderValue::from_static("nosniff"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.extend(HeaderValue::from_str(&id).ok().map(|id| (REQUEST_HEADER, id)));
-    if matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::PAYLOAD_TOO_LARGE) {
-        // There may be more of the body on its way.
-        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-    }
     let took = began.elapsed();
     let (method, path) = (endpoint.method, endpoint.path);
     state.metrics.request(method, path, status.as_u16(), took);
@@ -188,13 +187,23 @@ pub(crate) async fn enter(
     answer.map(|body| Body::new(Holding { body, _holds: holds }))
 }
 
+/// Reads what nobody has read of a body, or else says that the connection will be closed.
+pub(crate) async fn finish_reading(sent: &HeaderMap, body: &mut Body, answer: &mut Answer) {
+    // It was given up already: it takes too long, or is too long.
+    let is_given_up =
+        matches!(answer.status(), StatusCode::REQUEST_TIMEOUT | StatusCode::PAYLOAD_TOO_LARGE);
+    if is_given_up || !body::is_read_up(sent, body).await {
+        answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+}
+
 async fn admit(
     state: &Arc<State>,
     endpoint: &'static Endpoint,
-    request: Request,
+    mut parts: axum::http::request::Parts,
+    body: &mut Body,
     name: &mut String,
 ) -> Result<(Answer, Option<Arc<Holds>>), Refusal> {
-    let (mut parts, body) = request.into_parts();
     state.origins.check(&parts.uri, &parts.headers)?;
     let Some(right) = endpoint.right else {
         return Ok(((endpoint.handler)(open_call(state, parts)).await?, None));

@@ -252,11 +252,11 @@ fn router(state: &Arc<State>) -> Router {
     }
     router
         .fallback(|state: Shared<Arc<State>>, request: Request| async move {
-            nowhere(&state, &request, StatusCode::NOT_FOUND, "there is no such path")
+            nowhere(&state, request, StatusCode::NOT_FOUND, "there is no such path").await
         })
         .method_not_allowed_fallback(|state: Shared<Arc<State>>, request: Request| async move {
             let detail = "the path does not take this method";
-            nowhere(&state, &request, StatusCode::METHOD_NOT_ALLOWED, detail)
+            nowhere(&state, request, StatusCode::METHOD_NOT_ALLOWED, detail).await
         })
         .with_state(Arc::clone(state))
 }
@@ -271,9 +271,12 @@ fn filter(endpoint: &Endpoint) -> MethodFilter {
 }
 
 /// What is no endpoint has no secrets either, so nobody is asked for a token.
-fn nowhere(state: &State, request: &Request, status: StatusCode, detail: &str) -> Answer {
-    match state.origins.check(request.uri(), request.headers()) {
+async fn nowhere(state: &State, request: Request, status: StatusCode, detail: &str) -> Answer {
+    let (parts, mut body) = request.into_parts();
+    let mut answer = match state.origins.check(&parts.uri, &parts.headers) {
         Ok(()) => Refusal::new(status, detail).into_answer(),
         Err(refusal) => refusal.into_answer(),
-    }
+    };
+    request::finish_reading(&parts.headers, &mut body, &mut answer).await;
+    answer
 }

@@ -36,13 +36,19 @@ impl Session {
         name: &str,
         args: Map<String, Value>,
     ) -> Result<Payload, SessionError> {
+        let args = json!({"name": name, "args": args}).into();
+        let call = HostCall { namespace: Namespace::Tools, op: "call".to_owned(), args };
+        self.call("host", call).await
+    }
+
+    /// Makes a call for somebody who may do no more than code in the sandbox: through all layers. `origin`
+    /// is the door that it came by, for the log.
+    pub async fn call(&self, origin: &str, call: HostCall) -> Result<Payload, SessionError> {
         if self.connected.is_closed() {
             return Err(ExecutorError::Closed.into());
         }
-        let args = json!({"name": name, "args": args}).into();
-        let call = HostCall { namespace: Namespace::Tools, op: "call".to_owned(), args };
-        let caller =
-            Caller { origin: "host".to_owned(), ..Caller::clone(self.connected.chain.caller()) };
+        let caller = Caller::clone(self.connected.chain.caller());
+        let caller = Caller { origin: origin.to_owned(), ..caller };
         Ok(self.connected.port.call_as(Arc::new(caller), call).await?)
     }
 

@@ -148,7 +148,7 @@ pub(crate) struct Unborn<'a> {
 impl Drop for Unborn<'_> {
     fn drop(&mut self) {
         if let Some(id) = self.id.take() {
-            self.remover.remove(id);
+            self.remover.remove(id, None);
         }
     }
 }
@@ -156,7 +156,7 @@ impl Drop for Unborn<'_> {
 pub(crate) fn suffix() -> String {
     let mut random = [0; 8];
     let _ = getrandom::fill(&mut random); // the engine refuses a name that is taken
-    random.iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:016x}", u64::from_ne_bytes(random))
 }
 
 /// How a container ended that has not spoken; waits for ever where it has not.
@@ -391,10 +391,10 @@ impl Container {
         }
     }
 
-    /// Removes what is the container's on this side, once it has ended.
-    fn bury(&mut self) {
+    /// Gives up what is the container's on this side.
+    fn bury(&mut self) -> Option<Folder> {
         self.is_gone = true;
-        *self.reach.folder.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.reach.folder.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// How it ended, as the engine tells: whether memory was short in it, and its exit code.
@@ -442,7 +442,7 @@ impl Holder for Container {
         if self.removed_on_exit
             && timeout(TO_END, owner::remove(&self.docker, &self.id)).await.is_ok()
         {
-            self.bury();
+            drop(self.bury());
         }
     }
 
@@ -465,11 +465,11 @@ impl Drop for Container {
             return;
         }
         // One whose worker was stopped by the code in it would not end with its socket.
-        self.bury();
+        let (id, folder) = (self.id.clone(), self.bury());
         if self.removed_on_exit {
-            self.remover.remove(self.id.clone());
+            self.remover.remove(id, folder);
         } else {
-            self.remover.kill(self.id.clone());
+            self.remover.kill(id, folder);
         }
     }
 }

@@ -15,6 +15,7 @@ use tokio::sync::OnceCell;
 use tokio::time::{sleep, timeout};
 
 use crate::container::{self, Container};
+use crate::folder::Folder;
 use crate::image::{ImageInfo, Images};
 use crate::{ContainerError, ContainerSettings, owner, socket};
 
@@ -244,10 +245,11 @@ impl Drop for Coming {
 #[derive(Debug, Clone)]
 pub(crate) struct Remover(Sender<Wanted>);
 
+/// What is to be done with a container, and its folder, which goes after it.
 #[derive(Debug)]
 enum Wanted {
-    Removed(String),
-    Killed(String),
+    Removed(String, Option<Folder>),
+    Killed(String, Option<Folder>),
 }
 
 impl Remover {
@@ -260,12 +262,12 @@ impl Remover {
         Self(sender)
     }
 
-    pub(crate) fn remove(&self, id: String) {
-        let _ = self.0.send(Wanted::Removed(id)); // without the thread its socket ends it
+    pub(crate) fn remove(&self, id: String, folder: Option<Folder>) {
+        let _ = self.0.send(Wanted::Removed(id, folder)); // without the thread its socket ends it
     }
 
-    pub(crate) fn kill(&self, id: String) {
-        let _ = self.0.send(Wanted::Killed(id));
+    pub(crate) fn kill(&self, id: String, folder: Option<Folder>) {
+        let _ = self.0.send(Wanted::Killed(id, folder));
     }
 }
 
@@ -275,10 +277,14 @@ fn remove_all(docker: &Docker, wanted: &Receiver<Wanted>) {
     while let Ok(wanted) = wanted.recv() {
         runtime.block_on(async {
             match wanted {
-                Wanted::Removed(id) => owner::remove(docker, &id).await,
-                Wanted::Killed(id) => {
+                Wanted::Removed(id, folder) => {
+                    owner::remove(docker, &id).await;
+                    drop(folder);
+                }
+                Wanted::Killed(id, folder) => {
                     // It may have ended.
                     let _ = docker.kill_container(&id, None::<KillContainerOptions>).await;
+                    drop(folder);
                 }
             }
         });

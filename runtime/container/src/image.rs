@@ -265,7 +265,7 @@ impl Images {
             }
             let line = said.stream.unwrap_or_default();
             if line.starts_with("Step ") {
-                say(line.trim());
+                say(&shortened(&line));
             }
         }
         Ok(())
@@ -444,6 +444,12 @@ async fn context_of(
     let packed = packed.await.map_err(std::io::Error::other)??;
     drop(source); // what it has installed goes with it
     Ok(packed)
+}
+
+/// A step of a recipe, on one line.
+fn shortened(step: &str) -> String {
+    const LONGEST: usize = 100;
+    step.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(LONGEST).collect()
 }
 
 fn refused<T>(image: &str, problem: &str, remedy: String) -> Result<T, ContainerError> {

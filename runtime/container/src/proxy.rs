@@ -124,9 +124,8 @@ fn read(head: &[u8]) -> Result<(Asked, usize), &'static str> {
     const NO_TARGET: &str = "a proxy is asked for CONNECT host:port, or for http://host/path";
     let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
     let mut request = httparse::Request::new(&mut headers);
-    let length = match request.parse(head) {
-        Ok(httparse::Status::Complete(length)) => length,
-        _ => return Err(NO_REQUEST),
+    let Ok(httparse::Status::Complete(length)) = request.parse(head) else {
+        return Err(NO_REQUEST);
     };
     let (Some(method), Some(target)) = (request.method, request.path) else {
         return Err(NO_REQUEST);

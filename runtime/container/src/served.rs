@@ -98,13 +98,12 @@ pub(crate) async fn start(
         Ok((held, server))
     };
     let longest = settings.startup_timeout;
-    let (held, server) = match timeout(longest.saturating_sub(begun.elapsed()), ready).await {
-        Ok(ready) => ready?,
-        Err(_) => {
-            let late = format!("its server did not say that it is healthy within {longest:?}");
-            return Err(words.refusal(&late).await);
-        }
+    let ready = timeout(longest.saturating_sub(begun.elapsed()), ready).await;
+    let Ok(ready) = ready else {
+        let late = format!("its server did not say that it is healthy within {longest:?}");
+        return Err(words.refusal(&late).await);
     };
+    let (held, server) = ready?;
     folder.forget(HOST_SOCKET);
     unborn.id = None;
     Ok(Served {
@@ -165,7 +164,8 @@ async fn port(docker: &Docker, id: &str) -> Result<u16, ContainerError> {
 fn random() -> Result<String, ContainerError> {
     let mut random = [0; 32];
     getrandom::fill(&mut random).map_err(|error| std::io::Error::other(error.to_string()))?;
-    Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
+    let words = random.as_chunks().0.iter().map(|bytes| u64::from_ne_bytes(*bytes));
+    Ok(words.fold(String::new(), |token, word| token + &format!("{word:016x}")))
 }
 
 /// What a container said last.
@@ -247,9 +247,9 @@ impl Drop for Served {
             return;
         }
         if self.is_kept {
-            self.remover.kill(self.id.clone());
+            self.remover.kill(self.id.clone(), None);
         } else {
-            self.remover.remove(self.id.clone());
+            self.remover.remove(self.id.clone(), None);
         }
     }
 }

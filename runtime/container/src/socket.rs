@@ -52,14 +52,11 @@ fn find(named: Option<&str>) -> Result<PathBuf, ContainerError> {
         std::env::var_os("HOME").map(PathBuf::from),
         std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from),
     );
-    match usual.iter().find(|place| place.exists()) {
-        Some(place) => Ok(place.clone()),
-        None => {
-            let tried: Vec<String> =
-                usual.iter().map(|place| place.display().to_string()).collect();
-            Err(ContainerError::NoEngine { tried: format!("DOCKER_HOST, {}", tried.join(", ")) })
-        }
+    if let Some(place) = usual.iter().find(|place| place.exists()) {
+        return Ok(place.clone());
     }
+    let tried: Vec<String> = usual.iter().map(|place| place.display().to_string()).collect();
+    Err(ContainerError::NoEngine { tried: format!("DOCKER_HOST, {}", tried.join(", ")) })
 }
 
 fn usual_places(home: Option<PathBuf>, runtime: Option<PathBuf>) -> Vec<PathBuf> {
@@ -76,8 +73,8 @@ mod tests {
     #[test]
     fn an_engine_is_named_by_a_socket_of_this_machine() {
         let find = |name: &str| find(Some(name));
-        assert!(matches!(find("unix:///a/b.sock"), Ok(path) if path == PathBuf::from("/a/b.sock")));
-        assert!(matches!(find("/a/b.sock"), Ok(path) if path == PathBuf::from("/a/b.sock")));
+        assert!(matches!(find("unix:///a/b.sock"), Ok(path) if path == *"/a/b.sock"));
+        assert!(matches!(find("/a/b.sock"), Ok(path) if path == *"/a/b.sock"));
         for remote in ["tcp://10.0.0.1:2375", "ssh://somebody@somewhere", "https://x", "http://x"] {
             assert!(matches!(find(remote), Err(ContainerError::Remote { .. })), "{remote}");
         }

@@ -30,8 +30,12 @@ pub(crate) struct HostArgs {
     storage: Option<StoragePlace>,
 
     /// How the keys in Redis begin; `py_code_mode` if it is not said
-    #[arg(long, value_name = "TEXT", requires = "storage")]
+    #[arg(long, value_name = "TEXT")]
     prefix: Option<String>,
+
+    /// The same as --storage with an address of Redis, and before it
+    #[arg(long, value_name = "URL", hide = true)]
+    redis: Option<String>,
 
     /// Share workflows and artifacts with the sessions of a workspace, and with no others
     #[arg(long, value_name = "ID")]
@@ -52,7 +56,11 @@ pub(crate) struct ShownHostArgs {
 impl HostArgs {
     /// What the arguments name.
     pub(crate) fn places(&self) -> Result<Places, Failure> {
-        let mut storage = self.storage.clone();
+        let redis = self.redis.clone();
+        let mut storage = match redis {
+            Some(url) => Some(StoragePlace::Redis { url, prefix: None }),
+            None => self.storage.clone(),
+        };
         match &mut storage {
             Some(StoragePlace::Redis { prefix, .. }) => prefix.clone_from(&self.prefix),
             _ if self.prefix.is_some() => {
@@ -67,7 +75,7 @@ impl HostArgs {
 
     /// The storage, which must be named: one in memory would be gone with the command.
     pub(crate) fn open_storage(&self) -> Result<Arc<dyn Storage>, Failure> {
-        if self.base.is_none() && self.storage.is_none() {
+        if self.base.is_none() && self.storage.is_none() && self.redis.is_none() {
             return Err(Failure::usage("where is it kept? Name --base or --storage"));
         }
         self.places()?.open_storage().map_err(|error| failed(&error))

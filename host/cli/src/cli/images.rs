@@ -85,8 +85,8 @@ pub(crate) fn main(args: ImagesArgs) -> Result<ExitCode, Failure> {
     let runtime = super::runtime()?;
     let text = match args.command {
         Command::Build(args) => runtime.block_on(build(args)),
-        Command::List(args) => runtime.block_on(list(args)),
-        Command::Prune(args) => runtime.block_on(prune(args)),
+        Command::List(args) => runtime.block_on(list(&args)),
+        Command::Prune(args) => runtime.block_on(prune(&args)),
     };
     let text = text.map_err(|error| Failure::startup(error.to_string()))?;
     let mut streams = Streams::standard();
@@ -113,7 +113,7 @@ async fn build(args: BuildArgs) -> Result<String, ContainerError> {
     Ok(format!("{name}: {size}, Python {}, made in {seconds:.1} s\n", image.python))
 }
 
-async fn list(args: ListArgs) -> Result<String, ContainerError> {
+async fn list(args: &ListArgs) -> Result<String, ContainerError> {
     let images = Images::connect(None).await?.list(args.program.as_deref()).await?;
     if args.json {
         let all: Vec<_> = images.iter().map(as_json).collect();
@@ -133,16 +133,16 @@ async fn list(args: ListArgs) -> Result<String, ContainerError> {
     Ok(table::aligned(&rows))
 }
 
-async fn prune(args: ListArgs) -> Result<String, ContainerError> {
+async fn prune(args: &ListArgs) -> Result<String, ContainerError> {
     let removed = Images::connect(None).await?.prune(args.program.as_deref()).await?;
     if args.json {
         return Ok(format!("{:#}\n", json!(removed)));
     }
-    Ok(removed.iter().map(|name| format!("removed {name}\n")).collect())
+    Ok(removed.iter().fold(String::new(), |all, name| all + "removed " + name + "\n"))
 }
 
 fn as_json(image: &ImageInfo) -> pcm_sandbox::Value {
-    let ImageInfo { name, id, python, bytes, current, .. } = image;
+    let ImageInfo { name, id, python, bytes, current } = image;
     json!({"name": name, "id": id, "python": python, "bytes": bytes, "current": current})
 }
 

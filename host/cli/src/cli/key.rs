@@ -1,4 +1,4 @@
-//! The keys that sign saved sessions and images.
+//! The keys that sign saved sessions and images, and the tokens of servers.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -41,6 +41,17 @@ pub(crate) fn existing(signs: Signs, file: Option<&Path>) -> Result<Option<[u8; 
         Ok(key) => Ok(Some(key)),
         Err(error) if error.kind() == io::ErrorKind::NotFound && file.is_none() => Ok(None),
         Err(error) => Err(refused(&place, &error)),
+    }
+}
+
+/// The token in a file, without the end of its line.
+#[cfg(any(feature = "mcp", feature = "remote", feature = "server"))]
+pub(crate) fn token(file: &Path) -> Result<String, Failure> {
+    let text = fs::read_to_string(file)
+        .map_err(|error| Failure::usage(format!("cannot read {}: {error}", file.display())))?;
+    match text.trim() {
+        "" => Err(Failure::usage(format!("{} has no token in it", file.display()))),
+        token => Ok(token.to_owned()),
     }
 }
 

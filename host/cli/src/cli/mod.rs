@@ -11,6 +11,8 @@ mod cache;
 mod config;
 mod deps;
 mod doctor;
+#[cfg(any(feature = "mcp", feature = "server"))]
+mod ending;
 mod exit;
 mod host;
 #[cfg(feature = "wasm")]
@@ -22,6 +24,10 @@ mod interrupt;
 mod join;
 mod key;
 mod limits;
+#[cfg(any(feature = "mcp", feature = "server"))]
+mod log;
+#[cfg(feature = "mcp")]
+mod mcp;
 mod network;
 mod output;
 mod packages;
@@ -73,6 +79,8 @@ enum Command {
     Repl(Box<repl::ReplArgs>),
     #[cfg(feature = "server")]
     Serve(Box<serve::ServeArgs>),
+    #[cfg(feature = "mcp")]
+    Mcp(Box<mcp::McpArgs>),
     #[cfg(feature = "wasm")]
     Image(image::ImageArgs),
     #[cfg(feature = "container")]
@@ -103,6 +111,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Repl(args) => repl::main(&args),
         #[cfg(feature = "server")]
         Command::Serve(args) => serve::main(*args),
+        #[cfg(feature = "mcp")]
+        Command::Mcp(args) => mcp::main(*args),
         #[cfg(feature = "wasm")]
         Command::Image(args) => image::main(args),
         #[cfg(feature = "container")]

@@ -49,6 +49,12 @@ pub(crate) struct PackageArgs {
 }
 
 impl PackageArgs {
+    /// Whether packages may be added and removed while a session lives.
+    #[cfg(feature = "mcp")]
+    pub(crate) fn may_change(&self) -> bool {
+        !self.no_runtime_deps
+    }
+
     /// Adds what the arguments say.
     #[cfg_attr(
         not(feature = "wasm"),

@@ -30,7 +30,7 @@ pub(crate) struct PolicyArgs {
 
     /// Ask before calls: those that the policy asks about, or else all of tools; or those of these
     /// names, as `tools.mail.*`. A command asks on the terminal, and while somebody thinks no time
-    /// runs: without --timeout only processor time is limited. A server has them wait at /approvals
+    /// runs: without --timeout only processor time is limited. A server has them wait at /approvals, or asks the user of its MCP client
     #[arg(
         long,
         value_name = "NAMES",
@@ -75,6 +75,16 @@ impl PolicyArgs {
     /// The limits, when a person is to be waited for.
     pub(crate) fn limits(&self, mut limits: Limits, timeout_was_given: bool) -> Limits {
         if self.approve.is_some() && !timeout_was_given {
+            limits.timeout = None;
+            limits.cpu = limits.cpu.or(Some(CPU_WHILE_ASKING));
+        }
+        limits
+    }
+
+    /// The limits of a server that asks the users of its clients: those of rules, too.
+    #[cfg(feature = "mcp")]
+    pub(crate) fn limits_while_asked(&self, mut limits: Limits, timeout_was_given: bool) -> Limits {
+        if (self.approve.is_some() || self.policy.is_some()) && !timeout_was_given {
             limits.timeout = None;
             limits.cpu = limits.cpu.or(Some(CPU_WHILE_ASKING));
         }

@@ -10,7 +10,7 @@ use super::exit::Failure;
 #[derive(Debug, clap::Args)]
 pub(crate) struct WallArgs {
     /// The wall around the code; `pcm-sandbox doctor` tells which of them work here
-    #[arg(short, long, value_name = "KEY", default_value_t, value_parser = backend_keys())]
+    #[arg(short, long, alias = "executor", value_name = "KEY", default_value_t, value_parser = backend_keys())]
     backend: BackendKind,
 
     /// Run the engine in this process, or in a process of its own, in a jail; without this deno-sandbox
@@ -72,7 +72,7 @@ impl WallArgs {
     #[cfg(feature = "remote")]
     fn add_remote(&self, builder: SessionBuilder, url: &str) -> Result<SessionBuilder, Failure> {
         let token = match &self.remote_token_file {
-            Some(file) => Some(token(file)?),
+            Some(file) => Some(super::key::token(file)?),
             None => std::env::var("PCM_REMOTE_TOKEN").ok(),
         };
         let mut server = pcm_sandbox::RemoteConfig::new(url);
@@ -114,13 +114,7 @@ impl WallArgs {
             }
             #[cfg(feature = "subprocess")]
             _ if self.backend == BackendKind::Subprocess => {
-                let config = pcm_sandbox::KernelConfig {
-                    python_version: self.python_version.clone(),
-                    venv_path: self.venv_path.clone(),
-                    jail: self.jail.unwrap_or(JailMode::Off),
-                    spares: warm,
-                    ..pcm_sandbox::KernelConfig::default()
-                };
+                let config = self.kernels(warm);
                 #[cfg(feature = "container")]
                 let config =
                     pcm_sandbox::served_kernels().map_err(Failure::startup)?.unwrap_or(config);
@@ -138,14 +132,17 @@ impl WallArgs {
     }
 }
 
-/// What the file says, without the end of its line.
-#[cfg(any(feature = "remote", feature = "server"))]
-pub(crate) fn token(file: &std::path::Path) -> Result<String, Failure> {
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| Failure::usage(format!("cannot read {}: {error}", file.display())))?;
-    match text.trim() {
-        "" => Err(Failure::usage(format!("{} has no token in it", file.display()))),
-        token => Ok(token.to_owned()),
+#[cfg(feature = "subprocess")]
+impl WallArgs {
+    /// What kernels of the subprocess backend are like, so many of which wait ahead of time.
+    pub(crate) fn kernels(&self, warm: usize) -> pcm_sandbox::KernelConfig {
+        pcm_sandbox::KernelConfig {
+            python_version: self.python_version.clone(),
+            venv_path: self.venv_path.clone(),
+            jail: self.jail.unwrap_or(JailMode::Off),
+            spares: warm,
+            ..pcm_sandbox::KernelConfig::default()
+        }
     }
 }
 

@@ -14,7 +14,7 @@ child, terminal = pty.fork()
 if child == 0:
     os.execv(program[0], program)
 shown, seen = b"", 0
-deadline = time.time() + 60
+deadline = time.time() + 50
 
 def read():
     global shown
@@ -34,6 +34,8 @@ for question, answer in answers:
     os.write(terminal, answer.encode())
 while time.time() < deadline and read():
     pass
+if time.time() >= deadline:
+    os.kill(child, 9)
 print(shown.decode())
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 "#;
@@ -47,6 +49,6 @@ pub(crate) fn talk(
     let mut driver = Command::new("python3");
     driver.args(["-c", DRIVER, env!("CARGO_BIN_EXE_pcm-sandbox")]).args(arguments);
     driver.arg(serde_json::to_string(answers)?);
-    driver.env("XDG_STATE_HOME", world.path("state")).env("TERM", "dumb");
+    driver.env("XDG_STATE_HOME", world.path("state")).env("TERM", "xterm");
     Ok(driver.output()?.into())
 }

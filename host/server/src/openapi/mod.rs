@@ -75,8 +75,9 @@ fn operation(endpoint: &Endpoint) -> Value {
             "required": !is_optional(endpoint),
             "content": {"application/json": {"schema": schema()}},
         })),
+        // Nothing is a file too.
         BodyKind::Bytes => Some(json!({
-            "required": true,
+            "required": false,
             "content": {"application/octet-stream": {"schema": {}}},
         })),
     };
@@ -129,7 +130,13 @@ fn parameters(endpoint: &Endpoint) -> Vec<Value> {
             "in": "header",
             "required": false,
             "description": "Makes a request be done once, however often it is sent.",
-            "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
+            "schema": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": 255,
+                // What is around a header's value is not of it.
+                "pattern": "^[!-~]([ -~]*[!-~])?$",
+            },
         }));
     }
     parameters

@@ -37,6 +37,11 @@ pub(crate) fn text() -> Value {
     json!({"type": "string"})
 }
 
+/// A text that says something.
+fn name() -> Value {
+    json!({"type": "string", "minLength": 1})
+}
+
 pub(crate) fn texts() -> Value {
     list(text())
 }
@@ -172,7 +177,7 @@ pub(crate) fn workflow_or_null() -> Value {
 }
 
 pub(crate) fn new_workflow() -> Value {
-    fields(3, [("name", text()), ("source", text()), ("description", text())])
+    fields(3, [("name", name()), ("source", name()), ("description", text())])
 }
 
 pub(crate) fn artifact() -> Value {
@@ -196,7 +201,7 @@ pub(crate) fn new_artifact() -> Value {
     fields(
         2,
         [
-            ("name", text()),
+            ("name", name()),
             ("data", anything()),
             ("description", text()),
             ("metadata", or_null("object")),
@@ -206,7 +211,7 @@ pub(crate) fn new_artifact() -> Value {
 }
 
 pub(crate) fn package() -> Value {
-    fields(1, [("package", text())])
+    fields(1, [("package", name())])
 }
 
 pub(crate) fn packages() -> Value {

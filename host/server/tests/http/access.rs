@@ -7,7 +7,8 @@ use std::path::Path;
 use pcm_server::{Access, ServerError};
 use serde_json::{Value, json};
 
-use crate::support::{Ask, Setup, World};
+use crate::ask::Ask;
+use crate::support::{Setup, World};
 
 /// Some endpoints of every kind.
 const PATHS: [(&str, &str); 8] = [
@@ -72,8 +73,7 @@ async fn a_token_that_is_empty_or_wrong_is_401() {
     }
     let twice = world.get("/info").header("Authorization", "Bearer wrong");
     assert_eq!(twice.status().await, 401, "two headers are none");
-    let in_query =
-        bare(world.get(&format!("/info?token={}", crate::support::TOKEN.replace(' ', "+"))));
+    let in_query = bare(world.get(&format!("/info?token={}", crate::ask::TOKEN.replace(' ', "+"))));
     assert_eq!(in_query.status().await, 401);
     let spoofed = bare(world.get("/info"))
         .header("X-Forwarded-For", "127.0.0.1")

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
-use crate::support::{Place, Redis, Setup, World};
+use crate::redis::Redis;
+use crate::support::{Place, Setup, World};
 
 /// Code that pays, and so waits.
 fn pay(amount: u32) -> String {

@@ -7,7 +7,8 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::support::{Reply, Setup, until_is};
+use crate::ask::Reply;
+use crate::support::{Setup, World, until_is};
 
 #[tokio::test]
 async fn a_body_that_is_too_long_is_not_read() {
@@ -25,7 +26,7 @@ async fn a_body_that_is_too_long_is_not_read() {
     let head = |more: &str| {
         format!(
             "POST /execute HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n{more}\r\n",
-            crate::support::TOKEN
+            crate::ask::TOKEN
         )
     };
     let mut stream = TcpStream::connect(world.address).await.unwrap();
@@ -190,7 +191,7 @@ async fn a_body_that_does_not_come_is_not_waited_for() {
         let mut stream = TcpStream::connect(world.address).await.unwrap();
         let head = format!(
             "POST /execute HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n{begun}",
-            crate::support::TOKEN
+            crate::ask::TOKEN
         );
         stream.write_all(head.as_bytes()).await.unwrap();
         let reply = Reply::read(&mut stream).await;
@@ -241,4 +242,50 @@ async fn connections_at_a_time_are_bounded() {
         reply = world.get("/health").send().await;
     }
     assert_eq!(reply.status, 200);
+}
+
+#[tokio::test]
+async fn a_body_that_nobody_wants_does_not_cost_the_connection() {
+    let world = World::start().await;
+    let session = world.session(None).await;
+    let head = |method: &str, path: &str, more: &str| {
+        format!(
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nX-Session-ID: {session}\r\n{more}\r\n"
+        )
+    };
+    let token = format!("Authorization: Bearer {}\r\n", crate::ask::TOKEN);
+    for (method, path, authorization, status) in [
+        ("GET", "/health", "", 200),
+        ("GET", "/info", &*token, 200),
+        ("POST", "/execute", "Authorization: Bearer wrong\r\n", 401),
+        ("POST", "/nowhere", "", 404),
+        ("PUT", "/reset", "", 405),
+        ("POST", "/reset", &token, 200),
+    ] {
+        for (length, body) in
+            [("Content-Length: 2", "{}"), ("Transfer-Encoding: chunked", "0\r\n\r\n")]
+        {
+            let mut stream = TcpStream::connect(world.address).await.unwrap();
+            let first = head(method, path, &format!("{authorization}{length}\r\n"));
+            stream.write_all(first.as_bytes()).await.unwrap();
+            // The body comes on its own, as from many clients.
+            tokio::time::sleep(Duration::from_millis(30)).await;
+            let last = head("GET", "/health", "Connection: close\r\n");
+            stream.write_all(format!("{body}{last}").as_bytes()).await.unwrap();
+            let mut bytes = Vec::new();
+            stream.read_to_end(&mut bytes).await.unwrap();
+            let text = String::from_utf8(bytes).unwrap();
+            let statuses: Vec<&str> =
+                text.split("HTTP/1.1 ").skip(1).map(|answer| &answer[..3]).collect();
+            let first =
+                if path == "/reset" && method == "POST" && body != "{}" { 400 } else { status };
+            assert_eq!(statuses, [&*first.to_string(), "200"], "{method} {path} {length}\n{text}");
+        }
+    }
+    // What is much, or waits to be asked for, is not read; then the answer says that this is the end.
+    let mut stream = TcpStream::connect(world.address).await.unwrap();
+    let much = head("POST", "/execute", "Content-Length: 1000000\r\nExpect: 100-continue\r\n");
+    stream.write_all(much.as_bytes()).await.unwrap();
+    let reply = Reply::read(&mut stream).await;
+    assert_eq!((reply.status, reply.header("connection")), (401, Some("close")));
 }

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Place, Redis, Reply, Setup, World};
+use crate::ask::Reply;
+use crate::redis::Redis;
+use crate::support::{Place, Setup, World};
 
 const TRIPLE: &str =
     "async def run(n: int) -> int:\n    \"\"\"Triples it\"\"\"\n    return n * 3\n";

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
-use crate::support::{Reply, TOKEN, World};
+use crate::ask::{Reply, TOKEN};
+use crate::support::World;
 
 async fn raw(world: &World, bytes: &[u8]) -> Reply {
     let mut stream = TcpStream::connect(world.address).await.unwrap();

@@ -3,11 +3,14 @@
 
 mod access;
 mod approvals;
+#[expect(dead_code, reason = "the tests of the command need more of it")]
+mod ask;
 mod bounds;
 mod data;
 mod documented;
 mod hostile;
 mod nodes;
 mod puppet;
+mod redis;
 mod run;
 mod support;

@@ -3,9 +3,11 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use pcm_storage::{RecordKey, RecordKind};
 use serde_json::{Value, json};
 
-use crate::support::{Place, Redis, Setup, World, until_is};
+use crate::redis::Redis;
+use crate::support::{Place, Setup, World, until_is};
 
 #[tokio::test]
 async fn two_servers_over_one_redis_serve_the_same_workspaces() {
@@ -65,6 +67,32 @@ async fn a_session_that_was_lost_with_its_server_is_made_anew() {
 }
 
 #[tokio::test]
+async fn a_server_that_was_silent_for_a_while_has_its_sessions_still() {
+    let place = Place::memory();
+    let one = Setup::at(place.clone()).named("one").start().await;
+    let two = Setup::at(place.clone()).named("two").start().await;
+    let session = one.session(Some("w")).await;
+    let records = place.records();
+    let mut nodes = records.list(RecordKind::Node).await.unwrap().into_iter();
+    let asked = two.execute("echo 1").session(&session);
+    assert_eq!(asked.status().await, 421);
+    // What it says of itself expires, as if the records could not be reached for longer than that holds.
+    let silent = nodes.next().unwrap();
+    let other = nodes.next().unwrap();
+    for (id, _) in [&silent, &other] {
+        let key = RecordKey::new(RecordKind::Node, id).unwrap();
+        records.remove(&key).await.unwrap();
+    }
+    assert_eq!(asked.status().await, 400);
+    for (id, life) in [silent, other] {
+        let key = RecordKey::new(RecordKind::Node, &id).unwrap();
+        records.put(&key, life, Duration::from_mins(1)).await.unwrap();
+    }
+    assert_eq!(asked.status().await, 421);
+    assert_eq!(one.run(&session, "echo 1").await["value"], "1");
+}
+
+#[tokio::test]
 async fn a_restart_over_the_same_folder_keeps_workspaces_and_answers() {
     let folder = tempfile::tempdir().unwrap();
     let start = || Setup::at(Place::files(folder.path())).named("n").start();
@@ -106,6 +134,7 @@ async fn done_once(world: World) {
     assert_eq!(keyed("echo 2", "one").status().await, 422, "another request");
     assert_eq!(keyed("echo 1", &"k".repeat(256)).status().await, 422);
     assert_eq!(keyed("echo 1", "").status().await, 422);
+    assert_eq!(keyed("echo 1", "a\tb").status().await, 422);
     let events = keyed("echo 1", "events").header("Accept", "text/event-stream");
     assert_eq!(events.status().await, 422);
 

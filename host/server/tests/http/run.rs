@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::support::{Ask, Reply, Setup, World, until_is};
+use crate::ask::{Ask, Reply};
+use crate::support::{Setup, World, until_is};
 
 #[tokio::test]
 async fn the_server_is_healthy_and_says_no_more() {

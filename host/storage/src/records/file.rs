@@ -49,10 +49,10 @@ impl Records for FileRecords {
         lives: Duration,
     ) -> Result<(), StorageError> {
         check_size(&value)?;
-        let (folder, path) = (self.of(key.kind), self.path(key));
+        let (folder, path, kind) = (self.of(key.kind), self.path(key), key.kind);
         writing(move || {
-            let aside = Aside::write(&folder, &value, lives)?;
-            fs::rename(&aside.0, path)
+            let aside = Aside::write(&folder, kind, &value, lives)?;
+            aside.place(&folder, kind, &path)
         })
         .await
     }
@@ -64,14 +64,14 @@ impl Records for FileRecords {
         lives: Duration,
     ) -> Result<bool, StorageError> {
         check_size(&value)?;
-        let (folder, path) = (self.of(key.kind), self.path(key));
+        let (folder, path, kind) = (self.of(key.kind), self.path(key), key.kind);
         writing(move || {
-            let aside = Aside::write(&folder, &value, lives)?;
+            let aside = Aside::write(&folder, kind, &value, lives)?;
             // One lock for the kind: nobody comes between the look and the claim.
             let lock = lock(&folder)?;
             let is_free = read(&path)?.is_none();
             if is_free {
-                fs::rename(&aside.0, path)?;
+                aside.place(&folder, kind, &path)?;
             }
             drop(lock);
             Ok(is_free)
@@ -124,7 +124,7 @@ async fn writing<T: Send + 'static>(
 struct Aside(PathBuf);
 
 impl Aside {
-    fn write(folder: &Path, value: &[u8], lives: Duration) -> io::Result<Self> {
+    fn write(folder: &Path, kind: RecordKind, value: &[u8], lives: Duration) -> io::Result<Self> {
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         let random = RandomState::new().build_hasher().finish();
         let aside = Self(folder.join(format!(".{random:016x}{ASIDE}")));
@@ -133,8 +133,19 @@ impl Aside {
         let ends = millis(now() + lives.min(LONGEST));
         writeln!(file, "{ends:016}")?;
         file.write_all(value)?;
-        file.sync_all()?;
+        if kind.outlives_the_machine() {
+            file.sync_all()?;
+        }
         Ok(aside)
+    }
+
+    /// Puts it in its place, in place of what is there.
+    fn place(&self, folder: &Path, kind: RecordKind, path: &Path) -> io::Result<()> {
+        fs::rename(&self.0, path)?;
+        if kind.outlives_the_machine() {
+            File::open(folder)?.sync_all()?;
+        }
+        Ok(())
     }
 }
 

@@ -88,6 +88,12 @@ impl RecordKind {
             Self::Decision => "decisions",
         }
     }
+
+    /// Whether it still means something when the machine has lost power: what a request was answered
+    /// does. All else is about processes that are gone then.
+    fn outlives_the_machine(self) -> bool {
+        self == Self::Answer
+    }
 }
 
 /// What a value is found by.

@@ -159,7 +159,7 @@ async fn absent() -> Check {
     )?;
     let session = pcm_runtime_container::ContainerSandbox::new(
         crate::fixture::engine(|settings| {
-            settings.engine = Some("tcp://127.0.0.1:2375".to_owned())
+            settings.engine = Some("tcp://127.0.0.1:2375".to_owned());
         }),
         SandboxConfig::default(),
     );

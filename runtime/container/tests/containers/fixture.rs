@@ -147,6 +147,7 @@ pub(crate) fn check(holds: bool, otherwise: impl FnOnce() -> String) -> Check {
 }
 
 /// Fails unless they are the same.
+#[expect(clippy::needless_pass_by_value, reason = "read as an assertion is")]
 pub(crate) fn same<T: PartialEq + std::fmt::Debug>(left: T, right: T) -> Check {
     check(left == right, || format!("{left:?} is not {right:?}"))
 }

@@ -221,7 +221,7 @@ async fn profile() -> Check {
     )?;
     let engine = engine(|settings| {
         settings.seccomp = Some(file.path().to_owned());
-        settings.startup_timeout = Duration::from_secs(60);
+        settings.startup_timeout = Duration::from_mins(1);
     });
     let session = started(&engine, SandboxConfig::default()).await?;
     let code = "

@@ -130,7 +130,7 @@ async fn bridge() -> Check {
     let engine = engine(|settings| settings.network = Network::Bridge);
     let session = started(&engine, SandboxConfig::default()).await?;
     let fetch = format!(
-        "import urllib.request; urllib.request.urlopen('http://{place}/', timeout=10).read().decode()"
+        "import urllib.request; urllib.request.urlopen('http://host.docker.internal:{port}/', timeout=10).read().decode()"
     );
     same(value(&session, &fetch).await?, json!("heard"))?;
     let capabilities = session.capabilities();

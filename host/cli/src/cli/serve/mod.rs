@@ -1,11 +1,10 @@
 //! `pcm-sandbox serve`: sessions over HTTP.
 
 mod environment;
-mod log;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::{self, ExitCode};
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,19 +13,20 @@ use pcm_sandbox::storage::{
     FileRecords, MemoryRecords, Records, RedisRecords, RedisServer, RedisStorage, StorageError,
 };
 use pcm_sandbox::{Places, SessionBuilder, SessionTemplate, StoragePlace};
-use tokio::signal::unix::{SignalKind, signal};
 
-use super::exit::{self, Failure};
+use super::ending::told_to_end;
+use super::exit::Failure;
 use super::host::{self, HostArgs};
+use super::key::token;
+use super::log::LogArgs;
 use super::network::NetworkArgs;
 use super::output::{Stream, Streams};
 use super::packages::PackageArgs;
 use super::policy::PolicyArgs;
 use super::progress::Waiting;
 use super::session::{LimitArgs, SandboxArgs, time};
-use super::wall::{WallArgs, token};
+use super::wall::WallArgs;
 use environment::Environment;
-use log::LogArgs;
 
 /// Serve sessions over HTTP: a sandbox for each, over the storage of its workspace
 ///
@@ -85,7 +85,8 @@ struct ServerArgs {
     #[arg(long)]
     no_auth: bool,
 
-    /// What it is called among servers that share a storage; a random name unless told otherwise
+    /// What it is called among servers that share a storage; the name of the machine and the port unless
+    /// told otherwise
     #[arg(long, value_name = "NAME")]
     node: Option<String>,
 
@@ -219,7 +220,7 @@ impl ServerArgs {
         let config = ServerConfig::new(access).environment(variable);
         let mut config = config.map_err(|error| Failure::usage(error.to_string()))?;
         config.address = self.listen.unwrap_or(config.address);
-        config.node.clone_from(&self.node);
+        config.node = self.node.clone().or_else(|| usual_name(config.address));
         config.hosts.clone_from(&self.hosts);
         config.origins.clone_from(&self.origins);
         let limits = &mut config.limits;
@@ -241,28 +242,19 @@ impl ServerArgs {
     }
 }
 
-/// Done with the first signal; the second ends the process.
-fn told_to_end() -> Result<impl Future<Output = ()>, Failure> {
-    let failed = |error| Failure::startup(format!("cannot listen for signals: {error}"));
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    let (told, is_told) = tokio::sync::oneshot::channel();
-    tokio::spawn(async move {
-        let mut told = Some(told);
-        loop {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-            match told.take() {
-                Some(told) => drop(told.send(())),
-                None => process::exit(exit::INTERRUPTED.into()),
-            }
-        }
-    });
-    Ok(async {
-        let _ = is_told.await; // its end is the end of the process
-    })
+/// A name that is the same after a restart, and another one for each server that a machine has. None
+/// where the machine or the port has none that is its own.
+fn usual_name(address: SocketAddr) -> Option<String> {
+    let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
+    name_of(machine.trim(), address.port())
+}
+
+fn name_of(machine: &str, port: u16) -> Option<String> {
+    let is_letter = |char: char| char.is_ascii_alphanumeric() || "-_.".contains(char);
+    let is_name = (1..=100).contains(&machine.len()) && machine.chars().all(is_letter);
+    // What many machines are called is no name of one.
+    let is_own = !matches!(machine, "localhost" | "localhost.localdomain" | "(none)");
+    (port != 0 && is_name && is_own).then(|| format!("{machine}-{port}"))
 }
 
 fn failed(error: &ServerError) -> Failure {
@@ -306,6 +298,16 @@ mod tests {
         };
         assert_eq!(address(&[]), Ok("0.0.0.0:9000".to_owned()));
         assert_eq!(address(&["--listen", "127.0.0.1:1"]), Ok("127.0.0.1:1".to_owned()));
+    }
+
+    #[test]
+    fn a_server_has_the_same_name_after_a_restart() {
+        assert_eq!(name_of("box.example", 8080).as_deref(), Some("box.example-8080"));
+        for (machine, port) in [("box", 0), ("localhost", 8080), ("", 1), ("a b", 1), ("ü", 1)] {
+            assert_eq!(name_of(machine, port), None, "{machine:?}");
+        }
+        let named = config(&["--no-auth", "--node", "n"], &[]).map(|config| config.node);
+        assert_eq!(named, Ok(Some("n".to_owned())));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! How long the in-process backend takes: `cargo run -p pcm-runtime-in-process --example figures`.
+//! How long the in-process backend takes: `cargo run -p pcm-runtime-in-process --example in_process_figures`.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

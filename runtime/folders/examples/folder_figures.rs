@@ -1,5 +1,5 @@
 //! What a path and a small file cost, opened here and served: `cargo run --release -p
-//! pcm-runtime-folders --example figures`.
+//! pcm-runtime-folders --example folder_figures`.
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a program for people")]
 

@@ -116,7 +116,7 @@ async fn value(session: &dyn Executor, code: &str) -> Done<serde_json::Value> {
 }
 
 fn print(what: &str, mut ours: Vec<Duration>, mut theirs: Vec<Duration>) {
-    let mut middle = |times: &mut Vec<Duration>| {
+    let middle = |times: &mut Vec<Duration>| {
         times.sort();
         times.get(times.len() / 2).copied().unwrap_or_default().as_secs_f64() * 1e3
     };
