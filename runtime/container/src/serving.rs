@@ -143,6 +143,14 @@ impl ServingSettings {
                 );
             }
         }
+        let is_name = |id: &&String| {
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+            !id.is_empty() && id.bytes().all(plain)
+        };
+        if let Some(id) = self.workspace.as_ref().filter(|id| !is_name(id)) {
+            let rule = "a workspace has letters, digits, - and _ only";
+            return refused("the workspace", id, rule);
+        }
         if self.token.as_ref().is_some_and(|token| token.text().trim().is_empty()) {
             return refused("auth_token", "", "it is not empty; without one it is made at random");
         }
@@ -431,5 +439,18 @@ mod tests {
         assert!(rule(Network::None, &[]).contains("network_disabled: false"));
         assert!(rule(Network::Bridge, &[("HOST", "x")]).contains("HOST"));
         assert_eq!(rule(Network::Bridge, &[("MINE", "x")]), "");
+    }
+
+    #[test]
+    fn a_workspace_leads_nowhere_else() {
+        let containers = ContainerSettings { network: Network::Bridge, ..Default::default() };
+        let check = |id: &str| {
+            let workspace = Some(id.to_owned());
+            ServingSettings { workspace, ..Default::default() }.check(&containers)
+        };
+        assert!(check("client_a-1").is_ok());
+        for id in ["", ".", "..", "../x", "a/b", "a\0"] {
+            assert!(check(id).is_err(), "{id:?}");
+        }
     }
 }
