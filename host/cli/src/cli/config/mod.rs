@@ -266,7 +266,7 @@ mod tests {
     #[test]
     fn a_setting_that_no_command_has_is_told_with_its_file() {
         for (file, expected) in [
-            ("timout = '1s'", "timeout"),
+            ("time_out = '1s'", "timeout"),
             ("[runs]\ntimeout = '1s'", "runs"),
             ("[run]\ntokens = 'x'", "tokens"),
             ("timeout = { a = 1 }", "timeout"),
