@@ -291,6 +291,9 @@ mod tests {
                 "60",
                 "--deno-deps-net-allowlist",
                 "index.example.org",
+                // Tests are no program that can be a worker.
+                "--placement",
+                "in-process",
             ],
         ] {
             assert_eq!(refused(&[&["--base", "agent"], arguments].concat()), None, "{arguments:?}");
