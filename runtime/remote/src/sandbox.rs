@@ -301,14 +301,19 @@ struct Changed {
 }
 
 impl Changed {
-    fn report(self, changed: Vec<String>, unchanged: Vec<String>) -> DepsReport {
+    /// An answer is about one of the two, and has nothing of the other.
+    fn report(self) -> DepsReport {
         let reason = |spec: &String| match self.reasons.get(spec) {
             Some(Value::String(reason)) => reason.clone(),
             _ => "the session server could not do it".to_owned(),
         };
         let failed = self.failed.iter();
         let failed = failed.map(|spec| FailedDep { spec: spec.clone(), reason: reason(spec) });
-        DepsReport { changed, unchanged, failed: failed.collect() }
+        DepsReport {
+            failed: failed.collect(),
+            changed: [self.installed, self.removed].concat(),
+            unchanged: [self.already_present, self.not_found].concat(),
+        }
     }
 }
 
@@ -376,16 +381,11 @@ impl Executor for RemoteSandbox {
         progress: &Progress<'_>,
     ) -> Result<DepsReport, ExecutorError> {
         progress("the session server installs the packages");
-        let mut changed = self.change_packages("install_deps", specs, INSTALLS).await?;
-        let lists =
-            (std::mem::take(&mut changed.installed), std::mem::take(&mut changed.already_present));
-        Ok(changed.report(lists.0, lists.1))
+        Ok(self.change_packages("install_deps", specs, INSTALLS).await?.report())
     }
 
     async fn uninstall_deps(&self, names: &[String]) -> Result<DepsReport, ExecutorError> {
-        let mut changed = self.change_packages("uninstall_deps", names, UNINSTALLS).await?;
-        let lists = (std::mem::take(&mut changed.removed), std::mem::take(&mut changed.not_found));
-        Ok(changed.report(lists.0, lists.1))
+        Ok(self.change_packages("uninstall_deps", names, UNINSTALLS).await?.report())
     }
 
     async fn put_file(&self, path: &str, content: Vec<u8>) -> Result<(), ExecutorError> {

@@ -68,7 +68,7 @@ pub(crate) fn parse() -> Result<Cli, Failure> {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let given =
         Cli::command().try_get_matches_from(&arguments).unwrap_or_else(|error| error.exit());
-    let file = file_of(&given)?;
+    let file = file_of(given.get_one::<PathBuf>("config").cloned())?;
     let is_variable = |name: &OsString| name.as_encoded_bytes().starts_with(b"PCM_");
     // As most often: to read it all twice takes a while.
     if !file.is_there() && !std::env::vars_os().any(|(name, _)| is_variable(&name)) {
@@ -81,8 +81,7 @@ pub(crate) fn parse() -> Result<Cli, Failure> {
 }
 
 /// The file that is named, which has to be there, or the user's own, which need not.
-fn file_of(given: &ArgMatches) -> Result<SettingsFile, Failure> {
-    let named = given.get_one::<PathBuf>("config").cloned();
+fn file_of(named: Option<PathBuf>) -> Result<SettingsFile, Failure> {
     match named.or_else(|| std::env::var_os("PCM_CONFIG").map(PathBuf::from)) {
         Some(file) => SettingsFile::read(file),
         None => SettingsFile::of_user(),
@@ -156,10 +155,7 @@ fn place(arguments: &[OsString], names: &[String]) -> usize {
 }
 
 pub(crate) fn main(args: ConfigArgs, named: Option<PathBuf>) -> Result<ExitCode, Failure> {
-    let file = match named.or_else(|| std::env::var_os("PCM_CONFIG").map(PathBuf::from)) {
-        Some(file) => SettingsFile::read(file)?,
-        None => SettingsFile::of_user()?,
-    };
+    let file = file_of(named)?;
     match args.command {
         ConfigCommand::Path => {
             let path = file.path().map_or_else(String::new, |path| path.display().to_string());
