@@ -8,6 +8,7 @@ mod arguments;
 mod artifacts;
 mod audit;
 mod cache;
+mod common;
 mod config;
 mod deps;
 mod doctor;

@@ -7,17 +7,14 @@ use pcm_sandbox::{
     SessionState,
 };
 
+use super::common::CommonArgs;
 use super::exit::{self, Failure};
-use super::host::{self, HostArgs};
+use super::host;
 use super::interrupt::Interrupts;
-use super::network::NetworkArgs;
-use super::packages::PackageArgs;
-use super::policy::PolicyArgs;
 use super::printer::{Format, Printer};
 use super::progress::Waiting;
-use super::session::{LimitArgs, SessionArgs};
+use super::session::KeptArgs;
 use super::source::SourceArgs;
-use super::wall::WallArgs;
 
 /// Run Python code in a sandbox and show what it prints and the value of its last expression
 ///
@@ -29,9 +26,6 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     source: SourceArgs,
 
-    #[command(flatten)]
-    wall: WallArgs,
-
     /// The same as --format json
     #[arg(long, conflicts_with = "format")]
     json: bool,
@@ -41,22 +35,10 @@ pub(crate) struct RunArgs {
     format: Format,
 
     #[command(flatten)]
-    limits: LimitArgs,
+    common: CommonArgs,
 
     #[command(flatten)]
-    session: SessionArgs,
-
-    #[command(flatten)]
-    packages: PackageArgs,
-
-    #[command(flatten)]
-    host: HostArgs,
-
-    #[command(flatten)]
-    policy: PolicyArgs,
-
-    #[command(flatten)]
-    network: NetworkArgs,
+    kept: KeptArgs,
 }
 
 const EXAMPLES: &str = "\
@@ -75,24 +57,22 @@ Examples:
 
 /// Runs what the arguments name. The exit code is that of the last code that ran.
 pub(crate) fn main(args: RunArgs) -> Result<ExitCode, Failure> {
-    let backend = args.wall.backend();
-    let limits = args.policy.limits(args.limits.limits(), args.limits.has_timeout());
+    let backend = args.common.wall.backend();
     let format = if args.json { Format::Json } else { args.format };
     let codes = args.source.read()?;
-    let builder = args.session.builder(backend, limits.clone());
-    let builder = builder.places(args.host.places()?).network(args.network.profile()?);
-    let builder = args.wall.add_to(args.policy.add_to(builder)?)?;
+    let builder = args.common.one()?;
+    let vfs_bytes = args.common.limits.limits().vfs_bytes;
     let runtime = super::runtime()?;
     let printer = Printer::start(format);
     let code = runtime.block_on(async {
-        let builder = args.packages.add_to(builder).await?;
+        let builder = args.common.packages.add_to(builder).await?;
         match start(builder).await {
             Ok((session, interrupts)) => {
                 host::tell(session.tool_problems());
                 let work = async {
-                    args.session.before(&session).await?;
+                    args.kept.before(&session).await?;
                     let code = run_all(codes, &session, &interrupts, &printer).await;
-                    args.session.after(&session, &limits).await?;
+                    args.kept.after(&session, vfs_bytes).await?;
                     Ok(code)
                 };
                 let code = work.await;
@@ -194,17 +174,17 @@ mod tests {
             output_bytes: 1 << 10,
             ..Limits::default()
         };
-        assert_eq!(args.limits.limits(), expected);
-        assert_eq!(parse(&["-c", "1"])?.limits.limits(), Limits::default());
+        assert_eq!(args.common.limits.limits(), expected);
+        assert_eq!(parse(&["-c", "1"])?.common.limits.limits(), Limits::default());
         Ok(())
     }
 
     #[test]
     fn every_backend_can_be_named() -> Result<(), clap::Error> {
         for kind in BackendKind::ALL {
-            assert_eq!(parse(&["--backend", kind.key()])?.wall.backend(), kind);
+            assert_eq!(parse(&["--backend", kind.key()])?.common.wall.backend(), kind);
         }
-        assert_eq!(parse(&[])?.wall.backend(), BackendKind::Wasm);
+        assert_eq!(parse(&[])?.common.wall.backend(), BackendKind::Wasm);
         assert!(parse(&["--backend", "docker"]).is_err());
         Ok(())
     }

@@ -68,10 +68,7 @@ pub(crate) struct SandboxArgs {
 /// What a session begins with and what is left of it.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Session")]
-pub(crate) struct SessionArgs {
-    #[command(flatten)]
-    sandbox: SandboxArgs,
-
+pub(crate) struct KeptArgs {
     /// Copy a file into the session before the code runs; into /work if no place is named
     #[arg(long, value_name = "FILE[:GUEST]", value_parser = transfer)]
     put: Vec<Transfer>,
@@ -137,12 +134,7 @@ impl SandboxArgs {
     }
 }
 
-impl SessionArgs {
-    /// A session as the arguments say, up to what is put into it.
-    pub(crate) fn builder(&self, backend: BackendKind, limits: Limits) -> SessionBuilder {
-        self.sandbox.builder(backend, limits)
-    }
-
+impl KeptArgs {
     /// Brings the session to where the code begins.
     pub(crate) async fn before(&self, session: &Session) -> Result<(), Failure> {
         if let Some(file) = &self.load {
@@ -162,9 +154,9 @@ impl SessionArgs {
     }
 
     /// Takes out of the session what shall remain.
-    pub(crate) async fn after(&self, session: &Session, limits: &Limits) -> Result<(), Failure> {
+    pub(crate) async fn after(&self, session: &Session, vfs_bytes: u64) -> Result<(), Failure> {
         for Transfer { from, to } in &self.get {
-            let content = session.get_file(from, limits.vfs_bytes).await;
+            let content = session.get_file(from, vfs_bytes).await;
             let content = content.map_err(|error| refused(&error))?;
             let host = match to {
                 Some(host) => host.as_str(),

@@ -68,6 +68,15 @@ impl WallArgs {
         self.backend
     }
 
+    /// Whether tools run in the container, behind a server of its own.
+    #[cfg(feature = "mcp")]
+    pub(crate) fn serves_tools(&self) -> bool {
+        #[cfg(feature = "container")]
+        return self.tools_in == pcm_sandbox::ToolsIn::Container;
+        #[cfg(not(feature = "container"))]
+        false
+    }
+
     /// The builder with the session server, where one is named.
     #[cfg(feature = "remote")]
     fn add_remote(&self, builder: SessionBuilder, url: &str) -> Result<SessionBuilder, Failure> {
@@ -129,6 +138,16 @@ impl WallArgs {
             }
             placement => Ok(builder.placement(placement)),
         }
+    }
+}
+
+#[cfg(feature = "container")]
+impl WallArgs {
+    /// What containers are like, so many of which wait ahead of time.
+    pub(crate) fn containers(&self, warm: usize) -> pcm_sandbox::ContainerConfig {
+        let default = pcm_sandbox::ContainerConfig::default();
+        let image = self.container_image.clone().unwrap_or(default.image);
+        pcm_sandbox::ContainerConfig { image, tools_in: self.tools_in, warm, ..default }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -179,7 +179,7 @@ pub(crate) fn be_a_small_host() -> bool {
     runtime.block_on(async {
         let engine = engine(|settings| settings.name = Some(name.clone()));
         let Ok(session) = started(&engine, SandboxConfig::default()).await else { return };
-        let stops = name.ends_with("stopped");
+        let stops = name.contains("stopped");
         let stop = "import os, signal; os.kill(os.getppid(), signal.SIGSTOP)";
         #[expect(clippy::print_stdout, reason = "who has started it waits for that")]
         {
@@ -193,23 +193,46 @@ pub(crate) fn be_a_small_host() -> bool {
     true
 }
 
-async fn hosts() -> Check {
-    for name in ["pcm-test-host", "pcm-test-host-stopped"] {
-        let mut host = Command::new(std::env::current_exe()?)
-            .env(SMALL_HOST, name)
-            .stdout(Stdio::piped())
-            .spawn()?;
+/// A host that is killed whatever becomes of its test.
+struct SmallHost(Child);
+
+impl SmallHost {
+    fn start(name: &str) -> Result<Self, libtest_mimic::Failed> {
+        let mut host = Self(
+            Command::new(std::env::current_exe()?)
+                .env(SMALL_HOST, name)
+                .stdout(Stdio::piped())
+                .spawn()?,
+        );
         let mut line = String::new();
-        BufReader::new(host.stdout.take().ok_or("no output")?).read_line(&mut line)?;
+        BufReader::new(host.0.stdout.take().ok_or("no output")?).read_line(&mut line)?;
         same(line.trim(), "ready")?;
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        same(containers(name)?.len(), 1)?;
-        host.kill()?;
-        host.wait()?;
-        if name.ends_with("stopped") {
-            // Its worker cannot notice. The next host that comes does.
-            tokio::time::sleep(Duration::from_secs(1)).await;
-            same(containers(name)?.len(), 1)?;
+        Ok(host)
+    }
+}
+
+impl Drop for SmallHost {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+async fn hosts() -> Check {
+    for name in ["pcm-test-host", "pcm-test-stopped-host"] {
+        let host = SmallHost::start(name)?;
+        let running = containers(name)?;
+        let [container] = running.as_slice() else { return Err(format!("{running:?}").into()) };
+        if name.contains("stopped") {
+            let state = ["top", container, "-o", "pid,stat"];
+            until("its worker is stopped", || {
+                Ok(docker(&state)?.lines().skip(1).any(|line| line.contains('T')))
+            })
+            .await?;
+        }
+        drop(host);
+        if name.contains("stopped") {
+            // A worker that is stopped cannot notice. The next host that comes does: this one, or another test.
             Images::connect(None).await?;
         }
         until("its container is gone", || Ok(containers(name)?.is_empty())).await?;

@@ -4,12 +4,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use pcm_sandbox::{BackendKind, HostRule, NetworkProfile, SessionBuilder};
+use pcm_sandbox::{BackendKind, HostRule, Limits, NetworkProfile, SessionBuilder};
 
 use super::super::exit::Failure;
 use super::super::output::{Stream, Streams};
 use super::super::session::time;
 use super::super::wall::WallArgs;
+use super::containers::ContainerArgs;
 
 /// Settings of one backend each.
 #[derive(Debug, Default, clap::Args)]
@@ -75,30 +76,6 @@ pub(crate) struct BackendArgs {
     container: ContainerArgs,
 }
 
-/// Those of a container.
-#[derive(Debug, Default, clap::Args)]
-#[expect(clippy::struct_field_names, reason = "as the flags are called")]
-struct ContainerArgs {
-    #[arg(long, value_name = "PORT", hide = true)]
-    container_port: Option<u16>,
-    #[arg(long, value_name = "NAME", hide = true)]
-    container_host: Option<String>,
-    #[arg(long, value_name = "TIME", value_parser = time, hide = true)]
-    container_startup_timeout: Option<Duration>,
-    #[arg(long, value_name = "TIME", value_parser = time, hide = true)]
-    container_ipc_timeout: Option<Duration>,
-    #[arg(long, value_name = "URL", hide = true)]
-    container_remote_url: Option<String>,
-    #[arg(long, hide = true)]
-    container_no_auto_build: bool,
-    #[arg(long, hide = true)]
-    container_keep_container: bool,
-    #[arg(long, value_name = "TOKEN", hide = true)]
-    container_auth_token: Option<String>,
-    #[arg(long, hide = true, conflicts_with = "container_auth_token")]
-    container_auth_disabled: bool,
-}
-
 /// What code may reach over the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Profile {
@@ -112,17 +89,11 @@ enum Profile {
 
 impl BackendArgs {
     /// Refuses what is about another backend than the one that runs the code.
-    pub(crate) fn check(&self, backend: BackendKind) -> Result<(), Failure> {
+    pub(crate) fn check(&self, wall: &WallArgs) -> Result<(), Failure> {
+        let backend = wall.backend();
         for (needed, flags) in self.given() {
-            let Some(flag) = flags.first() else { continue };
-            if needed != backend {
-                return Err(Failure::usage(format!("--{flag} requires --executor {needed}")));
-            }
-            if needed == BackendKind::Container {
-                return Err(Failure::usage(format!(
-                    "--{flag} cannot be said here: this server has no container with settings"
-                )));
-            }
+            let Some(flag) = flags.first().filter(|_| needed != backend) else { continue };
+            return Err(Failure::usage(format!("--{flag} requires --executor {needed}")));
         }
         let not_needed = [
             (
@@ -139,6 +110,9 @@ impl BackendArgs {
         for (_, flag, why) in not_needed.into_iter().filter(|(is_given, ..)| *is_given) {
             tell(&format!("--{flag} is not needed: {why}"));
         }
+        for (flag, why) in self.container.not_needed(wall) {
+            tell(&format!("--{flag} is not needed: {why}"));
+        }
         Ok(())
     }
 
@@ -147,7 +121,6 @@ impl BackendArgs {
         let given = |flags: &[(bool, &'static str)]| {
             flags.iter().filter(|(is_given, _)| *is_given).map(|(_, flag)| *flag).collect()
         };
-        let container = &self.container;
         [
             (
                 BackendKind::Subprocess,
@@ -176,20 +149,7 @@ impl BackendArgs {
                     (!self.deno_deps_net_allowlist.is_empty(), "deno-deps-net-allowlist"),
                 ]),
             ),
-            (
-                BackendKind::Container,
-                given(&[
-                    (container.container_port.is_some(), "container-port"),
-                    (container.container_host.is_some(), "container-host"),
-                    (container.container_startup_timeout.is_some(), "container-startup-timeout"),
-                    (container.container_ipc_timeout.is_some(), "container-ipc-timeout"),
-                    (container.container_remote_url.is_some(), "container-remote-url"),
-                    (container.container_no_auto_build, "container-no-auto-build"),
-                    (container.container_keep_container, "container-keep-container"),
-                    (container.container_auth_token.is_some(), "container-auth-token"),
-                    (container.container_auth_disabled, "container-auth-disabled"),
-                ]),
-            ),
+            (BackendKind::Container, given(&self.container.flags())),
         ]
     }
 
@@ -213,8 +173,10 @@ impl BackendArgs {
         &self,
         builder: SessionBuilder,
         wall: &WallArgs,
+        limits: &Limits,
         warm: usize,
     ) -> Result<SessionBuilder, Failure> {
+        let builder = self.container.add_to(builder, wall, limits, warm)?;
         let builder = match self.deno_deps_timeout {
             Some(timeout) => builder.deps_timeout(timeout),
             None => builder,

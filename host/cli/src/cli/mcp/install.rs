@@ -100,7 +100,7 @@ fn check(args: &[String]) -> Result<(), Failure> {
     if mcp.serve.server.http.is_some() {
         return Err(Failure::usage("a client that starts a server talks to it without --http"));
     }
-    if mcp.serve.host.places()?.storage_place().is_none() {
+    if mcp.serve.common.host.places()?.storage_place().is_none() {
         return Err(Failure::usage("one of --base, --storage and --redis is required"));
     }
     Ok(())

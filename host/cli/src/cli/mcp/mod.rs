@@ -1,6 +1,7 @@
 //! `pcm-sandbox mcp`: sessions for clients that speak MCP.
 
 mod backends;
+mod containers;
 mod install;
 
 use std::net::SocketAddr;
@@ -13,18 +14,15 @@ use clap::Subcommand;
 use pcm_sandbox::mcp::{Elicitor, HttpConfig, HttpServer, McpError, Server, ServerConfig};
 use pcm_sandbox::{Error, Places, SessionBuilder, SessionTemplate};
 
+use super::common::CommonArgs;
 use super::ending::told_to_end;
 use super::exit::Failure;
-use super::host::{self, HostArgs};
+use super::host;
 use super::key::token;
 use super::log::LogArgs;
-use super::network::NetworkArgs;
 use super::output::{Stream, Streams};
-use super::packages::PackageArgs;
-use super::policy::PolicyArgs;
 use super::progress::Waiting;
-use super::session::{LimitArgs, SandboxArgs, time};
-use super::wall::WallArgs;
+use super::session::time;
 use backends::BackendArgs;
 use install::InstallArgs;
 
@@ -56,32 +54,14 @@ struct ServeArgs {
     log: LogArgs,
 
     #[command(flatten)]
-    wall: WallArgs,
+    common: CommonArgs,
 
     #[command(flatten)]
     backends: BackendArgs,
 
-    #[command(flatten)]
-    limits: LimitArgs,
-
-    #[command(flatten)]
-    sandbox: SandboxArgs,
-
-    #[command(flatten)]
-    packages: PackageArgs,
-
     /// Begin without the packages that earlier sessions have added
     #[arg(long, help_heading = "Packages", conflicts_with = "sync_deps")]
     no_sync_deps: bool,
-
-    #[command(flatten)]
-    host: HostArgs,
-
-    #[command(flatten)]
-    policy: PolicyArgs,
-
-    #[command(flatten)]
-    network: NetworkArgs,
 }
 
 /// How it is reached.
@@ -142,13 +122,13 @@ pub(crate) fn main(args: McpArgs) -> Result<ExitCode, Failure> {
 async fn serve(args: ServeArgs) -> Result<(), Failure> {
     let elicitor = Elicitor::new();
     let (builder, places) = args.builder(&elicitor)?;
-    let builder = args.packages.add_to(builder).await?;
+    let builder = args.common.packages.add_to(builder).await?;
     let builder = if args.no_sync_deps { builder } else { builder.sync_deps_on_start() };
     let template = template(builder, places, args.server.http.is_some()).await?;
     host::tell(template.tool_problems());
     let mut config = ServerConfig::default();
     config.elicitor = elicitor;
-    config.runtime_deps = args.packages.may_change();
+    config.runtime_deps = args.common.packages.may_change();
     config.max_sessions = args.server.max_sessions;
     config.idle = args.server.session_expiry.unwrap_or(config.idle);
     let server = Server::new(config, Arc::new(template));
@@ -188,21 +168,22 @@ async fn template(
 impl ServeArgs {
     /// The sessions, but for their packages, and the places that they are over.
     fn builder(&self, elicitor: &Elicitor) -> Result<(SessionBuilder, Places), Failure> {
-        let backend = self.wall.backend();
-        self.backends.check(backend)?;
-        let places = self.host.places()?;
+        let common = &self.common;
+        let backend = common.wall.backend();
+        self.backends.check(&common.wall)?;
+        let places = common.host.places()?;
         if places.storage_place().is_none() {
             return Err(Failure::usage("one of --base, --storage and --redis is required"));
         }
-        let limits = self.limits.limits();
-        let limits = self.policy.limits_while_asked(limits, self.limits.has_timeout());
-        let network = self.backends.network(self.network.profile()?)?;
-        let builder = self.sandbox.builder(backend, limits).network(network);
-        let (builder, _) = self.policy.add_with(builder, Some(Arc::new(elicitor.clone())))?;
+        let limits = common.limits.limits();
+        let limits = common.policy.limits_while_asked(limits, common.limits.has_timeout());
+        let network = self.backends.network(common.network.profile()?)?;
+        let builder = common.sandbox.builder(backend, limits.clone()).network(network);
+        let (builder, _) = common.policy.add_with(builder, Some(Arc::new(elicitor.clone())))?;
         let warm = usize::from(self.server.http.is_some());
-        let builder = self.wall.add_for(builder, warm, self.server.max_sessions);
+        let builder = common.wall.add_for(builder, warm, self.server.max_sessions);
         let builder = builder.map_err(|error| Failure::startup(error.to_string()))?;
-        Ok((self.backends.add_to(builder, &self.wall, warm)?, places))
+        Ok((self.backends.add_to(builder, &common.wall, &limits, warm)?, places))
     }
 }
 
@@ -295,6 +276,31 @@ mod tests {
                 "--placement",
                 "in-process",
             ],
+            &[
+                "--executor",
+                "container",
+                "--container-image",
+                "mine",
+                "--container-port",
+                "8081",
+                "--container-host",
+                "localhost",
+                "--container-startup-timeout",
+                "30",
+                "--container-ipc-timeout",
+                "5",
+                "--container-no-auto-build",
+                "--container-keep-container",
+                "--container-auth-disabled",
+            ],
+            &[
+                "--executor",
+                "container",
+                "--container-remote-url",
+                "https://sandbox.example.org",
+                "--container-auth-token",
+                "t",
+            ],
         ] {
             assert_eq!(refused(&[&["--base", "agent"], arguments].concat()), None, "{arguments:?}");
         }
@@ -325,6 +331,8 @@ mod tests {
             &["--sync-deps", "--no-sync-deps"],
             &["--executor", "subprocess", "--subprocess-startup-timeout", "-1"],
             &["--executor", "deno-sandbox", "--network", "full", "--deno-network-profile", "full"],
+            &["--executor", "container", "--container-remote-url", "u", "--remote-url", "u"],
+            &["--executor", "container", "--tools-in", "container", "--container-auth-disabled"],
             &["--prefix", "app"],
             &["install", "cursor"],
         ] {

@@ -11,17 +11,12 @@ use pcm_sandbox::{RunRequest, Session, SessionState};
 use rustyline::error::ReadlineError;
 use tokio::runtime::Runtime;
 
+use super::common::CommonArgs;
 use super::exit::Failure;
-use super::host::{self, HostArgs};
-use super::interrupt;
-use super::network::NetworkArgs;
+use super::{host, interrupt};
 use super::output::{Stream, Streams};
-use super::packages::PackageArgs;
-use super::policy::PolicyArgs;
 use super::printer::{Format, Printer};
 use super::run::start_session;
-use super::session::{LimitArgs, SandboxArgs};
-use super::wall::WallArgs;
 use editor::Editor;
 use questions::Questions;
 
@@ -33,25 +28,7 @@ use questions::Questions;
 #[command(after_help = COMMANDS)]
 pub(crate) struct ReplArgs {
     #[command(flatten)]
-    wall: WallArgs,
-
-    #[command(flatten)]
-    limits: LimitArgs,
-
-    #[command(flatten)]
-    sandbox: SandboxArgs,
-
-    #[command(flatten)]
-    packages: PackageArgs,
-
-    #[command(flatten)]
-    host: HostArgs,
-
-    #[command(flatten)]
-    policy: PolicyArgs,
-
-    #[command(flatten)]
-    network: NetworkArgs,
+    common: CommonArgs,
 }
 
 const COMMANDS: &str = "\
@@ -93,10 +70,7 @@ pub(crate) fn main(args: &ReplArgs) -> Result<ExitCode, Failure> {
             "there is no terminal to talk at: `pcm-sandbox run` takes code from a file or a pipe",
         ));
     }
-    let limits = args.policy.limits(args.limits.limits(), args.limits.has_timeout());
-    let builder = args.sandbox.builder(args.wall.backend(), limits);
-    let builder = builder.places(args.host.places()?).network(args.network.profile()?);
-    let builder = args.wall.add_to(args.policy.add_to(builder)?)?;
+    let builder = args.common.one()?;
     // Tools that live on between lines do so on a thread of its own.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
@@ -104,7 +78,7 @@ pub(crate) fn main(args: &ReplArgs) -> Result<ExitCode, Failure> {
         .build()
         .map_err(|error| Failure::startup(format!("cannot start the event loop: {error}")))?;
     let session = runtime.block_on(async {
-        let builder = args.packages.add_to(builder).await?;
+        let builder = args.common.packages.add_to(builder).await?;
         start_session(builder).await.map_err(|error| Failure::startup(error.to_string()))
     })?;
     host::tell(session.tool_problems());

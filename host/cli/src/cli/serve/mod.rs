@@ -14,18 +14,15 @@ use pcm_sandbox::storage::{
 };
 use pcm_sandbox::{Places, SessionBuilder, SessionTemplate, StoragePlace};
 
+use super::common::CommonArgs;
 use super::ending::told_to_end;
 use super::exit::Failure;
-use super::host::{self, HostArgs};
+use super::host;
 use super::key::token;
 use super::log::LogArgs;
-use super::network::NetworkArgs;
 use super::output::{Stream, Streams};
-use super::packages::PackageArgs;
-use super::policy::PolicyArgs;
 use super::progress::Waiting;
-use super::session::{LimitArgs, SandboxArgs, time};
-use super::wall::WallArgs;
+use super::session::time;
 use environment::Environment;
 
 /// Serve sessions over HTTP: a sandbox for each, over the storage of its workspace
@@ -44,25 +41,7 @@ pub(crate) struct ServeArgs {
     log: LogArgs,
 
     #[command(flatten)]
-    wall: WallArgs,
-
-    #[command(flatten)]
-    limits: LimitArgs,
-
-    #[command(flatten)]
-    sandbox: SandboxArgs,
-
-    #[command(flatten)]
-    packages: PackageArgs,
-
-    #[command(flatten)]
-    host: HostArgs,
-
-    #[command(flatten)]
-    policy: PolicyArgs,
-
-    #[command(flatten)]
-    network: NetworkArgs,
+    common: CommonArgs,
 }
 
 /// The server itself.
@@ -147,22 +126,23 @@ pub(crate) fn main(args: ServeArgs) -> Result<ExitCode, Failure> {
 
 async fn serve(args: ServeArgs, environment: &Environment) -> Result<(), Failure> {
     let mut config = args.server.config(environment)?;
-    let limits = args.limits.limits();
-    if let Some(timeout) = limits.timeout.filter(|_| args.limits.has_timeout()) {
+    let common = &args.common;
+    let limits = common.limits.limits();
+    if let Some(timeout) = limits.timeout.filter(|_| common.limits.has_timeout()) {
         config.limits.default_timeout = timeout;
         config.limits.max_timeout = config.limits.max_timeout.max(timeout);
     }
-    let places = environment.places(args.host.places()?)?;
+    let places = environment.places(common.host.places()?)?;
     if places.workspace.is_some() {
         return Err(Failure::usage("a server takes the workspace of each session: no --workspace"));
     }
     config.records = records(&places).map_err(|error| host::failed(&error))?;
-    let builder = args.sandbox.builder(args.wall.backend(), limits);
-    let builder = builder.network(args.network.profile()?);
-    let (builder, approvals) = args.policy.add_with(builder, None)?;
+    let builder = common.sandbox.builder(common.wall.backend(), limits);
+    let builder = builder.network(common.network.profile()?);
+    let (builder, approvals) = common.policy.add_with(builder, None)?;
     config.approvals = approvals;
-    let builder = args.wall.add_for(builder, args.server.warm, config.limits.max_sessions)?;
-    let builder = environment.packages(args.packages.add_to(builder).await?);
+    let builder = common.wall.add_for(builder, args.server.warm, config.limits.max_sessions)?;
+    let builder = environment.packages(common.packages.add_to(builder).await?);
     let template = template(builder, places, environment).await?;
     host::tell(template.tool_problems());
     let server = Server::bind(config, Arc::new(template)).await.map_err(|error| failed(&error))?;
