@@ -89,25 +89,27 @@ pub(crate) fn main(args: CacheArgs) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn list(root: &Path, json: bool) {
-    let parts = Part::ALL.map(|part| (part, size(&root.join(part.name()))));
-    let value = || {
-        let row = |(part, size): &(Part, Size)| {
-            json!({"part": part.name(), "bytes": size.bytes, "files": size.files,
-                   "meaning": part.meaning()})
-        };
-        let rows: Vec<Value> = parts.iter().map(row).collect();
-        json!({"folder": root.display().to_string(), "parts": rows})
+/// What is kept, in the order in which it is listed.
+pub(super) fn contents(root: &Path) -> Vec<Value> {
+    let row = |part: Part| {
+        let size = size(&root.join(part.name()));
+        json!({"part": part.name(), "bytes": size.bytes, "files": size.files, "meaning": part.meaning()})
     };
+    Part::ALL.map(row).into()
+}
+
+fn list(root: &Path, json: bool) {
+    let parts = contents(root);
     let text = || {
         let mut rows = vec![["PART", "SIZE", "FILES", "MEANING"].map(str::to_owned)];
-        rows.extend(parts.iter().map(|(part, size)| {
-            let bytes = ByteSize(size.bytes).display().iec().to_string();
-            [part.name().to_owned(), bytes, size.files.to_string(), part.meaning().to_owned()]
+        rows.extend(parts.iter().map(|part| {
+            let text = |field: &str| part[field].as_str().unwrap_or_default().to_owned();
+            let bytes = ByteSize(part["bytes"].as_u64().unwrap_or_default()).display().iec();
+            [text("part"), bytes.to_string(), part["files"].to_string(), text("meaning")]
         }));
         format!("{}\n{}\n", table::aligned(&rows), root.display())
     };
-    show(json, if json { value() } else { Value::Null }, text);
+    show(json, json!({"folder": root.display().to_string(), "parts": &parts}), text);
 }
 
 fn clear(root: &Path, parts: &[Part], json: bool) -> Result<(), Failure> {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
+use bytesize::ByteSize;
 use clap::builder::styling::AnsiColor;
 use pcm_sandbox::worker::{self, JailReport, Pool, WorkerError};
 use pcm_sandbox::{
@@ -13,7 +14,8 @@ use serde::Serialize;
 
 use super::exit::{self, Failure};
 use super::output::{self, Stream, Streams};
-use super::table;
+use super::progress::Waiting;
+use super::{cache, table};
 
 /// Try every backend and tell what is missing
 ///
@@ -31,8 +33,10 @@ struct Report {
     version: &'static str,
     default_backend: BackendKind,
     ok: bool,
-    /// Where the engines keep what they unpacked; null if that is nowhere.
+    /// Where is kept what was made once; null if that is nowhere.
     cache_folder: Option<PathBuf>,
+    /// What of it there is, as `pcm-sandbox cache list --json` has it.
+    cache: Vec<Value>,
     backends: Vec<Check>,
     jail: Jail,
 }
@@ -63,7 +67,8 @@ struct Check {
 }
 
 pub(crate) fn main(args: &DoctorArgs) -> Result<ExitCode, Failure> {
-    let report = super::runtime()?.block_on(examine());
+    let waiting = Waiting::default();
+    let report = super::runtime()?.block_on(waiting.during(examine(waiting.listener())));
     let mut streams = Streams::standard();
     if args.json {
         let text = serde_json::to_string_pretty(&report)
@@ -78,17 +83,20 @@ pub(crate) fn main(args: &DoctorArgs) -> Result<ExitCode, Failure> {
     Ok(if report.ok { ExitCode::SUCCESS } else { ExitCode::from(exit::NO_BACKEND) })
 }
 
-async fn examine() -> Report {
+async fn examine(say: impl Fn(&str)) -> Report {
     let default_backend = BackendKind::default();
     let mut backends = Vec::new();
     for kind in BackendKind::ALL {
+        say(&format!("trying {kind}"));
         backends.push(check(kind).await);
     }
+    let cache_folder = pcm_sandbox::cache_root().ok();
     Report {
         version: env!("CARGO_PKG_VERSION"),
         default_backend,
         ok: backends.iter().any(|check| check.available && check.backend == default_backend),
-        cache_folder: cache_folder(),
+        cache: cache_folder.as_deref().map(cache::contents).unwrap_or_default(),
+        cache_folder,
         backends,
         jail: match jail(default_backend).await {
             Ok(parts) => Jail { parts, problem: None },
@@ -133,12 +141,12 @@ async fn check(backend: BackendKind) -> Check {
         }
     };
     check.start_ms = Some(milliseconds(began));
-    check.versions = versions(backend);
     let began = Instant::now();
     let result = session.run("1 + 1").await;
     check.run_ms = Some(milliseconds(began));
     check.available = result.is_ok() && result.value == json!(2);
     check.problem = (!check.available).then(|| complaint(&result));
+    check.versions = versions(&session).await;
     session.close().await;
     check
 }
@@ -148,14 +156,15 @@ fn builder(backend: BackendKind) -> SessionBuilder {
     let builder = Session::builder().backend(backend);
     #[cfg(feature = "container")]
     if backend == BackendKind::Container {
-        let default = pcm_sandbox::ContainerSettings::default();
-        return builder.container_settings(pcm_sandbox::ContainerSettings {
-            auto_build: false,
-            warm: 0,
-            ..default
-        });
+        return builder.container_settings(settings());
     }
     builder
+}
+
+#[cfg(feature = "container")]
+fn settings() -> pcm_sandbox::ContainerSettings {
+    let default = pcm_sandbox::ContainerSettings::default();
+    pcm_sandbox::ContainerSettings { auto_build: false, warm: 0, ..default }
 }
 
 fn complaint(result: &ExecutionResult) -> String {
@@ -169,38 +178,38 @@ fn milliseconds(since: Instant) -> f64 {
     since.elapsed().as_secs_f64() * 1e3
 }
 
-/// None where a backend has none of its own.
-fn versions(backend: BackendKind) -> Option<Map<String, Value>> {
-    let versions: Option<Value> = match backend {
+/// What it consists of: the Python, as it says itself, and what is around it.
+async fn versions(session: &Session) -> Option<Map<String, Value>> {
+    let python = session.run("import sys; '.'.join(map(str, sys.version_info[:3]))").await.value;
+    let mut versions = Map::from_iter([("python".to_owned(), python)]);
+    let mut add = |name: &str, version: String| versions.insert(name.to_owned(), version.into());
+    match session.backend() {
         #[cfg(feature = "wasm")]
-        BackendKind::Wasm => pcm_runtime_wasm::WasmEngine::shared().ok().map(|engine| {
-            let info = engine.info();
-            json!({
-                "python": info.python,
-                "wasmtime": info.wasmtime,
-                "image": info.image,
-                "allocation": info.allocation.to_string(),
-            })
-        }),
+        BackendKind::Wasm => {
+            let info = pcm_runtime_wasm::WasmEngine::shared().ok()?.info();
+            add("wasmtime", info.wasmtime.to_string());
+            add("image", info.image.to_string());
+            add("allocation", info.allocation.to_string());
+        }
         #[cfg(feature = "deno")]
         BackendKind::DenoSandbox => {
             let info = pcm_sandbox::DenoEngine::info();
-            Some(json!({"pyodide": info.pyodide, "v8": info.v8}))
+            add("pyodide", info.pyodide.to_string());
+            add("v8", info.v8.to_string());
         }
-        _ => None,
-    };
-    versions.as_ref().and_then(Value::as_object).cloned()
-}
-
-#[cfg(feature = "wasm")]
-fn cache_folder() -> Option<PathBuf> {
-    let engine = pcm_runtime_wasm::WasmEngine::shared().ok()?;
-    Some(engine.info().image_file.as_ref()?.parent()?.to_owned())
-}
-
-#[cfg(not(feature = "wasm"))]
-fn cache_folder() -> Option<PathBuf> {
-    None
+        BackendKind::Subprocess => {
+            let ipython = session.run("import IPython; IPython.__version__").await.value;
+            add("ipython", ipython.as_str().unwrap_or_default().to_owned());
+        }
+        #[cfg(feature = "container")]
+        BackendKind::Container => {
+            let info = pcm_sandbox::ContainerEngine::new(settings()).info().await.ok()?;
+            add("engine", info.engine);
+            add("image", info.image);
+        }
+        _ => {}
+    }
+    Some(versions)
 }
 
 fn as_text(report: &Report, terminal: bool) -> String {
@@ -223,7 +232,10 @@ fn as_text(report: &Report, terminal: bool) -> String {
         }
     }
     let cache = match &report.cache_folder {
-        Some(folder) => folder.display().to_string(),
+        Some(folder) => {
+            let bytes = report.cache.iter().filter_map(|part| part["bytes"].as_u64()).sum();
+            format!("{} in {}", ByteSize(bytes).display().iec(), folder.display())
+        }
         None => "none; what an engine needs is unpacked at every start".to_owned(),
     };
     let (version, table, jail) = (report.version, table::aligned(&rows), report.jail.as_text());

@@ -59,8 +59,12 @@ fn the_doctor_runs_code_in_every_backend() -> TestResult {
         let is_here = other["backend"] != "container" || std::env::var_os("DOCKER_HOST").is_some();
         assert_eq!(other["available"], is_here, "{other}");
         assert_eq!(other["run_ms"].is_f64(), is_here, "{other}");
+        assert_eq!(other["versions"]["python"].is_string(), is_here, "{other}");
         assert_eq!(other["problem"].is_string() && other["help"].is_string(), !is_here, "{other}");
     }
+    let engine =
+        report["cache"].as_array().into_iter().flatten().find(|part| part["part"] == "engine");
+    assert!(engine.is_some_and(|part| part["bytes"].as_u64() > Some(1 << 20)), "{report}");
     Ok(())
 }
 

@@ -73,12 +73,8 @@ impl ContainerArgs {
     /// Those that were given and change nothing, with the reason.
     pub(super) fn not_needed(&self, wall: &WallArgs) -> Vec<(&'static str, &'static str)> {
         let is_served = self.container_remote_url.is_some() || wall.serves_tools();
-        let for_servers = [
-            "container-port",
-            "container-host",
-            "container-auth-token",
-            "container-auth-disabled",
-        ];
+        let for_servers =
+            ["container-port", "container-host", "container-auth-token", "container-auth-disabled"];
         let why = |flag: &'static str| match flag {
             "container-ipc-timeout" => Some((flag, "a run has a timeout")),
             _ if for_servers.contains(&flag) && !is_served => Some((flag, FOR_SERVERS)),

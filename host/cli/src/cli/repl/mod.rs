@@ -13,10 +13,10 @@ use tokio::runtime::Runtime;
 
 use super::common::CommonArgs;
 use super::exit::Failure;
-use super::{host, interrupt};
 use super::output::{Stream, Streams};
 use super::printer::{Format, Printer};
 use super::run::start_session;
+use super::{host, interrupt};
 use editor::Editor;
 use questions::Questions;
 
