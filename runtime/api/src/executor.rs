@@ -149,7 +149,7 @@ pub enum ExecutorError {
     #[error("the session is closed")]
     Closed,
     /// The sandbox could not be started.
-    #[error("the {backend} sandbox could not be started: {reason}")]
+    #[error("the {backend} backend could not be started: {reason}")]
     Startup {
         /// The backend.
         backend: &'static str,

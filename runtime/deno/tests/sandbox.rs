@@ -140,7 +140,7 @@ async fn what_it_cannot_do_it_refuses_to_start_with() {
     let fuel = SandboxConfig { fuel: Some(1), ..SandboxConfig::default() };
     assert_eq!(
         refused(fuel).await,
-        "the deno-sandbox sandbox could not be started: it cannot count fuel; --backend wasm can"
+        "the deno-sandbox backend could not be started: it cannot count fuel; --backend wasm can"
     );
     let rollback = SandboxConfig { rollback: true, ..SandboxConfig::default() };
     assert!(refused(rollback).await.contains("cannot roll back"));

@@ -39,7 +39,7 @@ impl CommonArgs {
     /// One session whose calls the person at the terminal decides about; its packages are still to be added.
     pub(crate) fn one(&self) -> Result<SessionBuilder, Failure> {
         let limits = self.policy.limits(self.limits.limits(), self.limits.has_timeout());
-        let builder = self.sandbox.builder(self.wall.backend(), limits);
+        let builder = self.sandbox.builder(self.wall.backend(), limits)?;
         let builder = builder.places(self.host.places()?).network(self.network.profile()?);
         self.wall.add_to(self.policy.add_to(builder)?)
     }

@@ -186,7 +186,8 @@ async fn versions(session: &Session) -> Option<Map<String, Value>> {
     match session.backend() {
         #[cfg(feature = "wasm")]
         BackendKind::Wasm => {
-            let info = pcm_runtime_wasm::WasmEngine::shared().ok()?.info();
+            let engine = pcm_runtime_wasm::WasmEngine::shared().ok()?;
+            let info = engine.info();
             add("wasmtime", info.wasmtime.to_string());
             add("image", info.image.to_string());
             add("allocation", info.allocation.to_string());

@@ -155,7 +155,12 @@ impl Approver for Nobody {
 }
 
 fn load(file: &PathBuf) -> Result<PolicyFile, Failure> {
-    PolicyFile::load(file).map_err(|error| Failure::usage(format!("{}: {error}", file.display())))
+    PolicyFile::load(file).map_err(|error| match error {
+        MiddlewareError::File { path, source } => {
+            Failure::usage(format!("cannot read {path}: {source}"))
+        }
+        error => Failure::usage(format!("{}: {error}", file.display())),
+    })
 }
 
 fn tell_warnings(file: &PolicyFile) {

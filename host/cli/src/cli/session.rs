@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use pcm_sandbox::{BackendKind, Limits, Mount, MountAccess, Session, SessionBuilder, SessionError};
+use pcm_sandbox::{
+    BackendKind, Limits, Mount, MountAccess, MountSource, Session, SessionBuilder, SessionError,
+};
 
 use super::exit::Failure;
 use super::key::{self, Signs};
@@ -122,7 +124,19 @@ impl LimitArgs {
 
 impl SandboxArgs {
     /// A session as the arguments say.
-    pub(crate) fn builder(&self, backend: BackendKind, limits: Limits) -> SessionBuilder {
+    pub(crate) fn builder(
+        &self,
+        backend: BackendKind,
+        limits: Limits,
+    ) -> Result<SessionBuilder, Failure> {
+        for mount in &self.mount {
+            if let MountSource::Folder(folder) = &mount.host
+                && !folder.is_dir()
+            {
+                let folder = folder.display();
+                return Err(Failure::usage(format!("--mount: there is no folder {folder}")));
+            }
+        }
         let mut builder = Session::builder().backend(backend).limits(limits);
         if self.deterministic {
             builder = builder.deterministic();
@@ -130,7 +144,7 @@ impl SandboxArgs {
         if self.rollback {
             builder = builder.rollback();
         }
-        self.mount.iter().cloned().fold(builder, SessionBuilder::mount)
+        Ok(self.mount.iter().cloned().fold(builder, SessionBuilder::mount))
     }
 }
 

@@ -75,7 +75,7 @@ fn without_engine(arguments: &[&str]) -> std::io::Result<Ended> {
 fn a_backend_that_is_not_there_gives_3() -> TestResult {
     let ended = without_engine(&["run", "--backend", "container", "-c", "1"])?;
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(3), ""));
-    let expected = "error: the container sandbox could not be started: ";
+    let expected = "error: the container backend could not be started: ";
     assert!(ended.stderr.starts_with(expected), "{}", ended.stderr);
     assert!(ended.stderr.contains("/nowhere/engine.sock") && ended.stderr.contains("start it"));
     Ok(())

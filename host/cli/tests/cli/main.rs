@@ -3,6 +3,7 @@
 mod approve;
 mod backends;
 mod command;
+mod completions;
 mod ending;
 mod examples;
 mod exit_codes;

@@ -81,6 +81,16 @@ fn tab_completes_names_of_variables_attributes_and_tools() -> TestResult {
 }
 
 #[test]
+fn tab_completes_what_can_be_imported() -> TestResult {
+    let lines = ["import jso\t; json.dumps([41])", "from json import JSONE\t as E; E.__name__"];
+    let ended = typed(&World::new()?, &[], &lines)?;
+    for shown in ["\n'[41]'", "\n'JSONEncoder'"] {
+        assert!(ended.stdout.contains(shown), "{shown}: {ended:?}");
+    }
+    Ok(())
+}
+
+#[test]
 fn commands_are_no_python_and_what_was_typed_is_kept_for_its_user_alone() -> TestResult {
     let world = World::new()?;
     let ended =

@@ -46,9 +46,18 @@ pub(crate) fn talk(
     arguments: &[&str],
     answers: &[(&str, String)],
 ) -> Result<Ended, Box<dyn std::error::Error>> {
+    let program = [&[env!("CARGO_BIN_EXE_pcm-sandbox")], arguments].concat();
+    talk_to(world, &program, answers)
+}
+
+/// The same with any program, by its absolute path.
+pub(crate) fn talk_to(
+    world: &World,
+    program: &[&str],
+    answers: &[(&str, String)],
+) -> Result<Ended, Box<dyn std::error::Error>> {
     let mut driver = Command::new("python3");
-    driver.args(["-c", DRIVER, env!("CARGO_BIN_EXE_pcm-sandbox")]).args(arguments);
-    driver.arg(serde_json::to_string(answers)?);
+    driver.args(["-c", DRIVER]).args(program).arg(serde_json::to_string(answers)?);
     driver.env("XDG_STATE_HOME", world.path("state")).env("TERM", "xterm");
     Ok(driver.output()?.into())
 }

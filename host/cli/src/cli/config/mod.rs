@@ -11,6 +11,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::error::ContextKind;
 use clap::parser::ValueSource;
 use clap::{
     Arg, ArgMatches, Command as Clap, CommandFactory as _, FromArgMatches as _, Subcommand,
@@ -19,6 +20,7 @@ use pcm_sandbox::{Value, json};
 
 use super::exit::Failure;
 use super::host::show;
+use super::output::{Stream, Streams};
 use super::{Cli, table};
 use file::SettingsFile;
 use settings::{Setting, Settings};
@@ -75,9 +77,30 @@ pub(crate) fn parse() -> Result<Cli, Failure> {
         return Ok(Cli::from_arg_matches(&given).unwrap_or_else(|error| error.exit()));
     }
     let settings = Settings::new(file, |name| std::env::var_os(name));
-    let whole = with_settings(arguments, &given, &settings)?;
-    let matches = Cli::command().try_get_matches_from(whole).unwrap_or_else(|error| error.exit());
+    let (whole, said) = with_settings(arguments, &given, &settings)?;
+    let matches = Cli::command().try_get_matches_from(whole);
+    let matches = matches.unwrap_or_else(|error| refuse(&error, &said));
     Ok(Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()))
+}
+
+/// An option, and who says it in place of the command line.
+#[derive(Debug)]
+struct Said {
+    option: String,
+    source: String,
+}
+
+/// Says what is wrong with a command line that is right without what was added to it, and who added that.
+fn refuse(error: &clap::Error, said: &[Said]) -> ! {
+    let _ = error.print();
+    let refused = error.get(ContextKind::InvalidArg).map(ToString::to_string).unwrap_or_default();
+    let refused = refused.split([' ', '=']).next().unwrap_or_default();
+    let mut streams = Streams::standard();
+    for Said { option, source } in said.iter().filter(|said| said.option == refused) {
+        streams.write_text(Stream::Err, &format!("{source} says {option}\n"));
+    }
+    streams.flush();
+    std::process::exit(error.exit_code())
 }
 
 /// The file that is named, which has to be there, or the user's own, which need not.
@@ -88,12 +111,12 @@ fn file_of(named: Option<PathBuf>) -> Result<SettingsFile, Failure> {
     }
 }
 
-/// The command line with the options that it does not have.
+/// The command line with the options that it does not have, and who says each of these.
 fn with_settings(
     arguments: Vec<OsString>,
     given: &ArgMatches,
     settings: &Settings,
-) -> Result<Vec<OsString>, Failure> {
+) -> Result<(Vec<OsString>, Vec<Said>), Failure> {
     settings.check(&Cli::command())?;
     let mut command = Cli::command();
     command.build();
@@ -103,12 +126,12 @@ fn with_settings(
         names.push(name.to_owned());
         (matches, leaf) = (of_it, next);
     }
-    let Some(first) = names.first() else { return Ok(arguments) };
+    let Some(first) = names.first() else { return Ok((arguments, Vec::new())) };
     let is_given = |argument: &Arg| {
         matches.value_source(argument.get_id().as_str()) == Some(ValueSource::CommandLine)
     };
     let given_arguments: Vec<&Arg> = leaf.get_arguments().filter(|one| is_given(one)).collect();
-    let mut added = Vec::new();
+    let (mut added, mut said) = (Vec::new(), Vec::new());
     for argument in options(leaf) {
         // What the command line says comes first, also against what it excludes.
         let is_excluded = |given: &&Arg| {
@@ -122,12 +145,14 @@ fn with_settings(
         }
         if let Some(setting) = settings.of(first, argument)? {
             added.extend(setting.words);
+            let option = argument.get_long().unwrap_or_default();
+            said.push(Said { option: format!("--{option}"), source: setting.source });
         }
     }
     let at = place(&arguments, &names);
     let mut whole = arguments;
     whole.splice(at..at, added);
-    Ok(whole)
+    Ok((whole, said))
 }
 
 /// The options of a command that can be set from elsewhere.
@@ -226,7 +251,7 @@ mod tests {
         };
         let file = SettingsFile::parse("settings.toml".into(), file);
         let settings = Settings::new(file.map_err(|failure| failure.to_string())?, variable);
-        let whole =
+        let (whole, _) =
             with_settings(words, &given, &settings).map_err(|failure| failure.to_string())?;
         Cli::command().try_get_matches_from(&whole).map_err(|error| error.to_string())?;
         let whole: Vec<_> = whole.iter().map(|word| word.to_str().unwrap()).collect();

@@ -106,7 +106,11 @@ impl Settings {
             }
             words.push(OsString::from(format!("--{option}={text}")));
         }
-        Ok(Setting { words, shown: value.to_string(), source: self.file.name() })
+        let shown = match value {
+            Value::String(text) => text.clone(),
+            value => value.to_string(),
+        };
+        Ok(Setting { words, shown, source: self.file.name() })
     }
 
     /// Refuses what no command has: somebody relies on it.

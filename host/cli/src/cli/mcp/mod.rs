@@ -178,7 +178,7 @@ impl ServeArgs {
         let limits = common.limits.limits();
         let limits = common.policy.limits_while_asked(limits, common.limits.has_timeout());
         let network = self.backends.network(common.network.profile()?)?;
-        let builder = common.sandbox.builder(backend, limits.clone()).network(network);
+        let builder = common.sandbox.builder(backend, limits.clone())?.network(network);
         let (builder, _) = common.policy.add_with(builder, Some(Arc::new(elicitor.clone())))?;
         let warm = usize::from(self.server.http.is_some());
         let builder = common.wall.add_for(builder, warm, self.server.max_sessions);

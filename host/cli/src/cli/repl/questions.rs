@@ -49,6 +49,7 @@ impl Questions {
             None => (None, word),
         };
         let mut names = match of {
+            _ if imported(before).is_some() => self.texts(modules(imported(before), of)),
             Some("tools") => {
                 self.session.list_tools().iter().map(|tool| tool.name.clone()).collect()
             }
@@ -56,7 +57,7 @@ impl Questions {
             Some(_) => Vec::new(),
             None => self.texts("[*globals(), *dir(__import__('builtins'))]".to_owned()),
         };
-        if of == Some("tools") {
+        if of == Some("tools") && imported(before).is_none() {
             names.extend(["list", "search", "stubs"].map(str::to_owned));
         }
         let wanted = |name: &String| {
@@ -85,6 +86,48 @@ impl Questions {
     fn ask(&self, question: String) -> Value {
         let request = RunRequest::new(question).timeout(PATIENCE);
         self.runtime.block_on(self.session.run_request(request)).value
+    }
+}
+
+/// What an import statement goes on with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Imported<'a> {
+    /// The name of a module.
+    Module,
+    /// A name of this module.
+    From(&'a str),
+}
+
+/// None where no import statement is being typed.
+fn imported(before: &str) -> Option<Imported<'_>> {
+    let statement = before.rsplit(['\n', ';']).next()?.trim_start();
+    if let Some(names) = statement.strip_prefix("import ") {
+        let last = names.rsplit(',').next()?.trim_start();
+        return (!last.contains(' ')).then_some(Imported::Module);
+    }
+    let rest = statement.strip_prefix("from ")?.trim_start();
+    match rest.split_once(" import ") {
+        Some((module, _)) => Some(Imported::From(module.trim())).filter(|_| is_path(module.trim())),
+        None => (!rest.contains(' ')).then_some(Imported::Module),
+    }
+}
+
+/// What Python is asked for the names that can be imported. No module is: to look is not to run it.
+fn modules(imported: Option<Imported<'_>>, of: Option<&str>) -> String {
+    const ALL: &str = "[*__import__('sys').stdlib_module_names, \
+                       *(m.name for m in __import__('pkgutil').iter_modules())]";
+    let inside = |package: &str| {
+        format!(
+            "(lambda p, m: [*(dir(m[{package}]) if {package} in m else ()), \
+             *(i.name for i in p.iter_modules(p.extend_path([], {package})))])\
+             (__import__('pkgutil'), __import__('sys').modules)",
+            package = literal(package)
+        )
+    };
+    match (imported, of) {
+        (Some(Imported::From(module)), _) => inside(module),
+        (_, Some(package)) => inside(package),
+        (_, None) => ALL.to_owned(),
     }
 }
 
@@ -122,6 +165,20 @@ mod tests {
         assert_eq!(word("a[0]."), ".");
         assert_eq!(word("«x"), "x");
         assert_eq!(word(""), "");
+    }
+
+    #[test]
+    fn an_import_statement_goes_on_with_modules() {
+        for text in
+            ["import js", "import os, js", "x = 1; import a.b", "from js", "if x:\n    import j"]
+        {
+            assert_eq!(imported(text), Some(Imported::Module), "{text}");
+        }
+        assert_eq!(imported("from os.path import jo"), Some(Imported::From("os.path")));
+        assert_eq!(imported("from a import b, c"), Some(Imported::From("a")));
+        for text in ["importlib", "x = 1", "import a as b", "from a im", "from f() import b"] {
+            assert_eq!(imported(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -137,7 +137,7 @@ async fn serve(args: ServeArgs, environment: &Environment) -> Result<(), Failure
         return Err(Failure::usage("a server takes the workspace of each session: no --workspace"));
     }
     config.records = records(&places).map_err(|error| host::failed(&error))?;
-    let builder = common.sandbox.builder(common.wall.backend(), limits);
+    let builder = common.sandbox.builder(common.wall.backend(), limits)?;
     let builder = builder.network(common.network.profile()?);
     let (builder, approvals) = common.policy.add_with(builder, None)?;
     config.approvals = approvals;
