@@ -8,10 +8,11 @@ use hyper::http::request::Parts;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestParams, CompleteResult,
     GetPromptRequestParams, GetPromptResponse, Implementation, InitializeRequestParams,
-    InitializeResult, InputRequiredResult, ListPromptsResult, ListResourceTemplatesResult,
-    ListResourcesResult, ListToolsResult, LoggingLevel, PaginatedRequestParams, PromptsCapability,
-    ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse, ResourcesCapability,
-    ServerCapabilities, ServerConfig as Info, SetLevelRequestParams, Tool, ToolsCapability,
+    InitializeResult, InputRequiredResult, InputResponses, ListPromptsResult,
+    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, LoggingLevel,
+    PaginatedRequestParams, PromptsCapability, ProtocolVersion, ReadResourceRequestParams,
+    ReadResourceResponse, ResourcesCapability, ServerCapabilities, ServerConfig as Info,
+    SetLevelRequestParams, Tool, ToolsCapability,
 };
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer, ServerHandler};
@@ -19,7 +20,7 @@ use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 
 use crate::arguments::Arguments;
 use crate::parked::Parked;
-use crate::running::{Asking, Ended, Running};
+use crate::running::{Asking, Done, Ended, Running};
 use crate::seats::{Seat, Seats};
 use crate::telling::Teller;
 use crate::{ServerConfig, Sessions, catalogue, prompts, reply, resources, tools};
@@ -144,21 +145,39 @@ impl Handler {
             Ok(read) => read,
             Err(error) => return Ok(reply::failure(error).into()),
         };
-        let mut running = match params.request_state {
-            Some(state) => {
-                let mut running = self.shared.parked.take(&state, &code).ok_or_else(|| {
-                    let message = "nothing waits for this requestState: it is not as it was given, it \
-                                   was used, or its time is over";
-                    ErrorData::invalid_params(message, None)
-                })?;
-                running.answer(params.input_responses.unwrap_or_default());
-                running
-            }
+        let running = match params.request_state {
+            Some(state) => self.resume(&state, &code, params.input_responses)?,
             None => match self.seat_of_code(context, id.as_deref(), true).await {
                 Ok(seat) => Running::begin(seat, &self.shared.config.elicitor, code).await,
                 Err(error) => return Ok(reply::failure(error).into()),
             },
         };
+        self.drive(running, context, (false, false)).await
+    }
+
+    /// What waits for the answers of a client, with these.
+    fn resume(
+        &self,
+        state: &str,
+        wanted: &str,
+        answers: Option<InputResponses>,
+    ) -> Result<Running, ErrorData> {
+        let mut running = self.shared.parked.take(state, wanted).ok_or_else(|| {
+            let message = "nothing waits for this requestState: it is not as it was given, it was used, or \
+                           its time is over";
+            ErrorData::invalid_params(message, None)
+        })?;
+        running.answer(answers.unwrap_or_default());
+        Ok(running)
+    }
+
+    /// Goes on until there is an answer, or a question. A call that succeeds changes workflows, artifacts.
+    async fn drive(
+        &self,
+        mut running: Running,
+        context: &RequestContext<RoleServer>,
+        changes: (bool, bool),
+    ) -> Result<CallToolResponse, ErrorData> {
         let questions = running.questions()?;
         if !questions.is_empty() {
             return self.park(running);
@@ -167,7 +186,14 @@ impl Handler {
         let mut teller = Teller::new(context.peer.clone(), token, self.level(context));
         match running.watch(&mut teller, &self.asking(context)).await {
             Ended::Asks => self.park(running),
-            Ended::Done(result) => {
+            Ended::Done(Done::Call(answer)) => {
+                drop(running);
+                if answer.is_ok() {
+                    self.tell_changes(context, changes.0, changes.1).await;
+                }
+                Ok((*answer).unwrap_or_else(reply::failure).into())
+            }
+            Ended::Done(Done::Code(result)) => {
                 let (workflows, artifacts) = running.heard.changes();
                 let answer = reply::run(&result, running.seat.id.as_deref());
                 // The next run need not wait for what is told about this one.
@@ -190,13 +216,40 @@ impl Handler {
         &self,
         params: CallToolRequestParams,
         context: &RequestContext<RoleServer>,
-    ) -> Result<CallToolResult, String> {
+    ) -> Result<CallToolResponse, ErrorData> {
+        let changes = match &*params.name {
+            "create_workflow" | "delete_workflow" => (true, false),
+            "save_artifact" | "delete_artifact" => (false, true),
+            _ => (false, false),
+        };
+        let running = if let Some(state) = &params.request_state {
+            self.resume(state, &wanted(&params), params.input_responses.clone())?
+        } else {
+            match self.begin(params, context).await {
+                Ok(Begun::Asks(running)) => *running,
+                Ok(Begun::Answers(answer)) => {
+                    self.tell_changes(context, changes.0, changes.1).await;
+                    return Ok((*answer).into());
+                }
+                Err(error) => return Ok(reply::failure(error).into()),
+            }
+        };
+        self.drive(running, context, changes).await
+    }
+
+    /// Makes the call of a tool other than `run_code`.
+    async fn begin(
+        &self,
+        params: CallToolRequestParams,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<Begun, String> {
+        let wanted = wanted(&params);
         let mut args = Arguments::new(params.arguments);
         let name = &*params.name;
         let has_session =
             matches!(name, "reset_session" | "interrupt" | "list_deps" | "add_dep" | "remove_dep");
         let id = if has_session { args.text_or_none("session_id")? } else { None };
-        match name {
+        let answer = match name {
             "interrupt" => {
                 args.finish()?;
                 let seat = self.seat_of_code(context, id.as_deref(), false).await?;
@@ -204,7 +257,7 @@ impl Handler {
                 if !self.shared.parked.cancel(&seat) {
                     seat.session.interrupt();
                 }
-                Ok(reply::object(serde_json::json!({"interrupted": interrupted})))
+                reply::object(serde_json::json!({"interrupted": interrupted}))
             }
             "reset_session" => {
                 args.finish()?;
@@ -213,13 +266,26 @@ impl Handler {
                 let _turn = seat.turn().await;
                 seat.session.reset().await.map_err(|error| error.to_string())?;
                 let answer = serde_json::json!({"session": "reset"});
-                Ok(reply::structured("The session was reset.".to_owned(), answer))
+                reply::structured("The session was reset.".to_owned(), answer)
             }
             name => {
                 let seat = self.seat(context, id.as_deref()).await?;
-                tools::call(name, &seat.session, args, &self.shared.config).await
+                // Where code runs, it is the client of that which is asked. In a session that clients share
+                // nobody is: whose user would it be?
+                let is_shared = id.is_none() && self.is_alone(context);
+                if let Some(turn) = seat.turn_now().filter(|_| !is_shared) {
+                    let (name, session) = (name.to_owned(), seat.session.clone());
+                    let shared = Arc::clone(&self.shared);
+                    let call =
+                        async move { tools::call(&name, &session, args, &shared.config).await };
+                    let elicitor = &self.shared.config.elicitor;
+                    let running = Running::call(seat, turn, elicitor, wanted, call);
+                    return Ok(Begun::Asks(Box::new(running)));
+                }
+                tools::call(name, &seat.session, args, &self.shared.config).await?
             }
-        }
+        };
+        Ok(Begun::Answers(Box::new(answer)))
     }
 
     /// Tells a client that keeps lists that they have changed.
@@ -264,6 +330,19 @@ impl Handler {
         }
         Some(*self.connection.level.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// How a call of a tool other than `run_code` begins.
+enum Begun {
+    /// It goes on, and may ask.
+    Asks(Box<Running>),
+    Answers(Box<CallToolResult>),
+}
+
+/// What a client says again when it comes back with answers.
+fn wanted(params: &CallToolRequestParams) -> String {
+    let arguments = params.arguments.clone().map(serde_json::Value::Object);
+    format!("{} {}", params.name, arguments.unwrap_or_default())
 }
 
 fn read_run(
@@ -353,24 +432,11 @@ impl ServerHandler for Handler {
             let message = format!("unknown tool {name:?}");
             return Err(ErrorData::invalid_params(message, None));
         }
-        if request.name != "run_code" && request.request_state.is_some() {
-            let message = "only run_code asks, and takes a requestState";
-            return Err(ErrorData::invalid_params(message, None));
-        }
-        let changes = matches!(&*request.name, "create_workflow" | "delete_workflow")
-            .then_some((true, false));
-        let changes = changes.or_else(|| {
-            matches!(&*request.name, "save_artifact" | "delete_artifact").then_some((false, true))
-        });
         let answered = async {
             if request.name == "run_code" {
                 return self.run_code(request, &context).await;
             }
-            let answer = self.call(request, &context).await;
-            if let (Some((workflows, artifacts)), Ok(_)) = (changes, &answer) {
-                self.tell_changes(&context, workflows, artifacts).await;
-            }
-            Ok(answer.unwrap_or_else(reply::failure).into())
+            self.call(request, &context).await
         };
         tokio::select! {
             biased;

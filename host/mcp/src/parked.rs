@@ -1,4 +1,4 @@
-//! Runs that wait until a client has asked its user and sends its request again.
+//! Runs and calls that wait until a client has asked its user and sends its request again.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,11 +27,11 @@ impl Parked {
         Ok(state)
     }
 
-    /// The run of this code that is known by this. It is no longer kept.
-    pub(crate) fn take(&self, state: &str, code: &str) -> Option<Running> {
+    /// What is known by this, where it is what the client wants. It is no longer kept.
+    pub(crate) fn take(&self, state: &str, wanted: &str) -> Option<Running> {
         let mut runs = self.runs();
         // Another request with the state of this one must not end it.
-        if runs.get(state)?.code != code {
+        if runs.get(state)?.wanted != wanted {
             return None;
         }
         runs.remove(state)

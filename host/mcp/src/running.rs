@@ -1,4 +1,4 @@
-//! Code that runs for a client.
+//! What goes on for a client, and may have to ask its user: code that runs, or a call of another tool.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,7 +7,9 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use pcm_runtime_api::{ErrorKind, ExecutionError, ExecutionResult, RunRequest, SessionState};
-use rmcp::model::{ElicitRequest, ElicitResult, InputRequest, InputRequests, InputResponses};
+use rmcp::model::{
+    CallToolResult, ElicitRequest, ElicitResult, InputRequest, InputRequests, InputResponses,
+};
 use rmcp::{ErrorData, Peer, RoleServer};
 use tokio::sync::OwnedMutexGuard;
 use tokio::task::JoinSet;
@@ -32,12 +34,13 @@ pub(crate) enum Asking {
     Never,
 }
 
-/// A run, and everything that ends with it. Dropping it cancels the run.
+/// What goes on, and everything that ends with it. Dropping it cancels the work.
 #[derive(Debug)]
 pub(crate) struct Running {
     pub(crate) seat: Arc<Seat>,
-    pub(crate) code: String,
-    work: JoinSet<ExecutionResult>,
+    /// What the client wants; it says so again when it comes back with answers.
+    pub(crate) wanted: String,
+    work: JoinSet<Done>,
     pub(crate) heard: Heard,
     asked: Asked,
     /// What was asked by an answer, by the name that it has there.
@@ -48,14 +51,23 @@ pub(crate) struct Running {
 /// Why a client is answered.
 #[derive(Debug)]
 pub(crate) enum Ended {
-    /// The code ran to its end.
-    Done(Box<ExecutionResult>),
+    /// The work is done.
+    Done(Done),
     /// Somebody has to be asked first.
     Asks,
 }
 
+/// What came of the work.
+#[derive(Debug)]
+pub(crate) enum Done {
+    /// Of code.
+    Code(Box<ExecutionResult>),
+    /// Of a call: the answer, or what is wrong.
+    Call(Box<Result<CallToolResult, String>>),
+}
+
 impl Running {
-    /// Begins when nothing else runs in the session.
+    /// Runs code. Begins when nothing else runs in the session.
     pub(crate) async fn begin(seat: Arc<Seat>, elicitor: &Elicitor, code: String) -> Self {
         let turn = seat.turn().await;
         let asked = elicitor.listen(seat.session.id());
@@ -63,8 +75,23 @@ impl Running {
         let request = RunRequest::new(code.clone()).with_repr().on_event(listener);
         let session = seat.session.clone();
         let mut work = JoinSet::new();
-        work.spawn(async move { session.run_request(request).await });
-        Self { seat, code, work, heard, asked, open: BTreeMap::new(), _turn: turn }
+        work.spawn(async move { Done::Code(Box::new(session.run_request(request).await)) });
+        Self { seat, wanted: code, work, heard, asked, open: BTreeMap::new(), _turn: turn }
+    }
+
+    /// Makes a call, in whose turn no code runs. Of its output nothing is heard: it has none.
+    pub(crate) fn call(
+        seat: Arc<Seat>,
+        turn: OwnedMutexGuard<()>,
+        elicitor: &Elicitor,
+        wanted: String,
+        call: impl Future<Output = Result<CallToolResult, String>> + Send + 'static,
+    ) -> Self {
+        let asked = elicitor.listen(seat.session.id());
+        let (_, heard) = listen();
+        let mut work = JoinSet::new();
+        work.spawn(async move { Done::Call(Box::new(call.await)) });
+        Self { seat, wanted, work, heard, asked, open: BTreeMap::new(), _turn: turn }
     }
 
     /// Waits for its end, and tells what happens meanwhile.
@@ -92,7 +119,7 @@ impl Running {
                 Some(()) = questions.next() => {}
                 Some(done) = self.work.join_next() => {
                     teller.close(&self.heard).await;
-                    return Ended::Done(Box::new(done.unwrap_or_else(|_| self.broken())));
+                    return Ended::Done(done.unwrap_or_else(|_| self.broken()));
                 }
                 _ = beat.tick() => teller.beat().await,
             }
@@ -133,10 +160,11 @@ impl Running {
         asked.collect()
     }
 
-    fn broken(&self) -> ExecutionResult {
+    fn broken(&self) -> Done {
         tracing::error!("a run ended in a way that none should");
         let error = ExecutionError::new(ErrorKind::Internal, "the run broke off");
-        ExecutionResult::failed(self.seat.session.backend_key(), error, SessionState::Reset)
+        let key = self.seat.session.backend_key();
+        Done::Code(Box::new(ExecutionResult::failed(key, error, SessionState::Reset)))
     }
 }
 

@@ -151,6 +151,11 @@ impl Seat {
         Arc::clone(&self.turn).lock_owned().await
     }
 
+    /// The same where nothing runs now.
+    pub(crate) fn turn_now(&self) -> Option<OwnedMutexGuard<()>> {
+        Arc::clone(&self.turn).try_lock_owned().ok()
+    }
+
     /// Whether something runs.
     pub(crate) fn is_running(&self) -> bool {
         self.turn.try_lock().is_err()

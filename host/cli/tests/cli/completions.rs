@@ -21,11 +21,11 @@ fn completed(
     let completions = pcm(&["completions", name])?.stdout;
     fs::write(world.path("_pcm-sandbox"), completions)?;
     let set_up = set_up.replace("HERE", &world.path("").display().to_string());
-    let begin = format!("PATH={}:$PATH; PS1='ready> '; {set_up}\r", folder.display());
+    let begin = format!("PATH={}:$PATH; PS1='rea''dy> '; {set_up}\r", folder.display());
     let mut lines = vec![("", begin)];
     // The prompt as it is shown, not as it is typed.
-    lines.extend(typed.iter().map(|text| ("\nready> ", format!("{text}\r"))));
-    lines.push(("\nready> ", "exit\r".to_owned()));
+    lines.extend(typed.iter().map(|text| ("ready> ", format!("{text}\r"))));
+    lines.push(("ready> ", "exit\r".to_owned()));
     Ok(terminal::talk_to(&world, shell, &lines)?.stdout)
 }
 
@@ -37,7 +37,7 @@ const TYPED: [&str; 3] = [
 ];
 
 fn check(shown: &str) {
-    for seen in ["\ntimeout", "\npcm-sandbox 0.", "\n42"] {
+    for seen in ["LIMIT ", "pcm-sandbox 0.", "42\r\n"] {
         assert!(shown.contains(seen), "{seen}: {shown}");
     }
 }
@@ -51,7 +51,7 @@ fn bash_completes_commands_and_options() -> TestResult {
 
 #[test]
 fn zsh_completes_commands_and_options() -> TestResult {
-    let set_up = "unsetopt zle_bracketed_paste prompt_sp; fpath=(HERE $fpath); autoload -Uz compinit; compinit -u -D";
+    let set_up = "unset zle_bracketed_paste; unsetopt prompt_sp; fpath=(HERE $fpath); autoload -Uz compinit; compinit -u -D";
     check(&completed(&["/bin/zsh", "-f", "-i"], set_up, &TYPED)?);
     Ok(())
 }

@@ -87,6 +87,20 @@ async fn a_client_that_cannot_ask_is_told_so() {
 }
 
 #[tokio::test]
+async fn other_tools_ask_as_code_does() {
+    let mut client = Client::start().await;
+    client.answers.push_back(json!({"action": "decline"}));
+    let refused = client.call("add_dep", json!({"package": "jinja2"})).await;
+    assert!(refused["isError"] == true && refused.to_string().contains("declined"), "{refused}");
+    client.answers.push_back(accept(&json!({"decision": "approve"})));
+    let added = client.call("add_dep", json!({"package": "jinja2"})).await;
+    assert_eq!(added["isError"], false, "{added}");
+    let message = client.asked[1]["params"]["message"].as_str().unwrap();
+    assert!(message.contains("deps.add") && message.contains("jinja2"), "{message}");
+    client.leave().await.unwrap();
+}
+
+#[tokio::test]
 async fn calls_that_are_made_together_are_asked_about_together() {
     let mut client = Client::start().await;
     client.answers.extend([

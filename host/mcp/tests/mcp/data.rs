@@ -182,7 +182,9 @@ async fn artifacts_come_back_as_they_were() {
     client.call("save_artifact", png).await;
     let loaded = client.call("load_artifact", json!({"name": "p"})).await;
     assert_eq!(loaded["content"][0]["type"], "image");
+    let told = client.told("notifications/resources/list_changed").len();
     client.call("delete_artifact", json!({"name": "p"})).await;
+    assert_eq!(client.told("notifications/resources/list_changed").len(), told + 1);
     let gone = client.call("load_artifact", json!({"name": "p"})).await;
     assert_eq!(gone["isError"], true);
     client.leave().await.unwrap();
@@ -218,6 +220,8 @@ async fn tools_and_artifacts_are_resources() {
 #[tokio::test]
 async fn packages_are_added_and_removed() {
     let mut client = Client::start().await;
+    let approved = json!({"action": "accept", "content": {"decision": "approve"}});
+    client.answers.extend([approved.clone(), approved]);
     let added = client.call("add_dep", json!({"package": "jinja2>=3"})).await;
     assert_eq!(added["structuredContent"]["installed"], json!(["jinja2>=3"]));
     let listed = client.call("list_deps", json!({})).await;

@@ -73,6 +73,28 @@ async fn a_question_is_the_answer_to_the_request() {
 }
 
 #[tokio::test]
+async fn other_tools_ask_by_answers_too() {
+    let mut client = Client::newest(&json!({"elicitation": {}}));
+    let call = |spec: &str| json!({"name": "add_dep", "arguments": {"package": spec}});
+    let asked = ask(&mut client, call("jinja2")).await;
+    assert_eq!(asked["resultType"], "input_required", "{asked}");
+    let answered = |mut params: Value| {
+        params["requestState"] = asked["requestState"].clone();
+        let names = asked["inputRequests"].as_object().unwrap().keys();
+        params["inputResponses"] = names.map(|name| (name.clone(), approval())).collect();
+        params
+    };
+    // What was allowed is what was asked for.
+    let other = client.ask("tools/call", answered(call("numpy"))).await;
+    assert_eq!(other["error"]["code"], -32602, "{other}");
+    let added = ask(&mut client, answered(call("jinja2"))).await;
+    assert_eq!(added["isError"], false, "{added}");
+    let again = client.ask("tools/call", answered(call("jinja2"))).await;
+    assert_eq!(again["error"]["code"], -32602, "{again}");
+    client.leave().await.unwrap();
+}
+
+#[tokio::test]
 async fn questions_that_follow_each_other_are_answered_one_by_one() {
     let mut client = Client::newest(&json!({"elicitation": {}}));
     let code = format!("{}\n{}", pay(1), pay(2));

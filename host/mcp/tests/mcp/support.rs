@@ -23,7 +23,7 @@ use crate::puppet::{Puppet, Stage};
 /// Long enough for whatever has to happen.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Sessions of puppets, which ask before `tools.pay` is called.
+/// Sessions of puppets, which ask before `tools.pay` is called, or a package is added.
 #[derive(Debug, Clone)]
 pub(crate) struct Puppets {
     pub(crate) stage: Arc<Stage>,
@@ -49,7 +49,8 @@ impl Puppets {
 #[async_trait]
 impl Sessions for Puppets {
     async fn start(&self) -> Result<Session, SessionError> {
-        let layer = ApprovalLayer::new(self.approvals.clone(), vec!["tools.pay".parse().unwrap()]);
+        let names = ["tools.pay", "deps.add"].map(|name| name.parse().unwrap());
+        let layer = ApprovalLayer::new(self.approvals.clone(), names.to_vec());
         let layers: [Arc<dyn Layer>; 2] = [Arc::new(Denies), Arc::new(layer)];
         let storage: Arc<dyn Storage> = Arc::new(self.storage.clone());
         let mut host = Host::new().tools(Arc::clone(&self.tools)).storage(storage).layers(layers);
