@@ -39,7 +39,10 @@ pub(crate) fn completions(args: &CompletionsArgs) -> ExitCode {
     let name = command.get_name().to_owned();
     let mut text = Vec::new();
     clap_complete::generate(args.shell, &mut command, name, &mut text);
-    write(&text);
+    let text = String::from_utf8_lossy(&text);
+    // clap_complete 4.6.11 takes the hyphen in the name of a program for the end of it in half of what it
+    // writes for bash, where no command then has options.
+    write(text.replace("pcm__subcmd__sandbox", "pcm__sandbox").as_bytes());
     ExitCode::SUCCESS
 }
 
