@@ -1,5 +1,5 @@
 """Twice as much."""
 
 
-def run(n: int) -> int:
+async def run(n: int) -> int:
     return 2 * n
