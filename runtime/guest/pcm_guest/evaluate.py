@@ -8,6 +8,7 @@ from builtins import BaseException, KeyboardInterrupt, MemoryError, SystemExit
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from random import seed
+from sys import gettrace, settrace
 from typing import TYPE_CHECKING, Any
 
 from pcm_guest import compiling, errors, namespaces, network, rewriting, streams, tracebacks
@@ -191,11 +192,18 @@ class Guest:
 
     def _execute(self, program: compiling.Program) -> Any:
         scope = self._interpreter.scope
+        trace = gettrace()
         try:
             with OutsideOfLoop(), self._interpreter:
-                if program.awaits:
-                    return self._loops.run(program.execute_async(scope))
-                return self._loops.context.run(program.execute, scope)
+                try:
+                    if program.awaits:
+                        return self._loops.run(program.execute_async(scope))
+                    return self._loops.context.run(program.execute, scope)
+                finally:
+                    # Before a function of ours is called: in an embedder's thread, Python 3.11 never
+                    # leaves one whose trace function fails.
+                    if gettrace() is not trace:
+                        settrace(trace)
         finally:
             if not self._loops.are_settled:
                 with OutsideOfLoop(), self._interpreter:
