@@ -19,7 +19,7 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_pcm-sandbox");
 const COMPILES: &str = "\
 import ast, pathlib
 text = pathlib.Path('/page/piece.py').read_text()
-compile(text, 'piece.py', 'exec', ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+_ = compile(text, 'piece.py', 'exec', ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
 ";
 /// The port that pages speak of.
 const PORT: &str = "8080";
