@@ -1,10 +1,10 @@
-"""A preprocessor of mdbook: fails on links of the repository that lead nowhere, and brings the book the
-pages beside `docs`.
+"""A preprocessor of mdbook: fails on links of the repository that lead nowhere, and brings the
+book the pages beside `docs`.
 
-Links are written for whoever reads the repository: `../SECURITY.md` is beside that folder. In the book such
-a page is a chapter at its end, and what is no page (a program, a folder) is named without a link. Looked at
-are the pages of the book, the ones beside it, and the README: that a file is there, that a heading is, and
-that a page of `docs` is in `SUMMARY.md`.
+Links are written for whoever reads the repository: `../SECURITY.md` is beside that folder. In the
+book such a page is a chapter at its end, and what is no page (a program, a folder) is named without
+a link. Looked at are the pages of the book, the ones beside it, and the README: that a file is
+there, that a heading is, and that a page of `docs` is in `SUMMARY.md`.
 """
 
 import json
@@ -13,6 +13,7 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -47,7 +48,7 @@ def anchors(text: str) -> set[str]:
     return found
 
 
-def chapters(items: list[dict]) -> Iterator[dict]:
+def chapters(items: list[Any]) -> Iterator[dict[str, Any]]:
     """All chapters that are below some items of a book."""
     for item in items:
         if chapter := item.get("Chapter") if isinstance(item, dict) else None:
@@ -126,7 +127,7 @@ def main() -> None:
     for name in BESIDE:
         text = (ROOT / name).read_text(encoding="utf-8")
         title = HEADING.search(text)
-        chapter = {
+        chapter: dict[str, Any] = {
             "name": title[1] if title else name,
             "content": text,
             "number": None,

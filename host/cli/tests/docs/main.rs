@@ -54,7 +54,8 @@ fn pages(root: &Path) -> io::Result<Vec<PathBuf>> {
 fn test(file: &Path, text: &str, compiled: &str) -> Result<(), Failed> {
     let page = Page::read(text)?;
     let name = file.file_name().unwrap_or_default().to_string_lossy();
-    let listed = ["docs/", ""].iter().any(|folder| compiled.contains(&format!("\"{folder}{name}\"")));
+    let listed =
+        ["docs/", ""].iter().any(|folder| compiled.contains(&format!("\"{folder}{name}\"")));
     if page.has_rust && !listed {
         return Err(format!("{name} has Rust in it: add it to host/cli/src/book.rs").into());
     }

@@ -119,9 +119,8 @@ impl Page {
             };
             let mut command = command.to_owned();
             while let Some((_, next)) = lines.peek() {
-                let Some(more) = next
-                    .strip_prefix("> ")
-                    .or_else(|| command.ends_with('\\').then_some(*next))
+                let Some(more) =
+                    next.strip_prefix("> ").or_else(|| command.ends_with('\\').then_some(*next))
                 else {
                     break;
                 };
@@ -152,7 +151,8 @@ fn file_name(text: &str) -> Option<&str> {
     let name = text.lines().next()?.strip_prefix("# ")?;
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
     let ends = [".json", ".py", ".toml", ".txt", ".yaml"].iter().any(|end| name.ends_with(end));
-    (ends && name.chars().all(plain) && !name.starts_with('/') && !name.contains("..")).then_some(name)
+    (ends && name.chars().all(plain) && !name.starts_with('/') && !name.contains(".."))
+        .then_some(name)
 }
 
 fn parses<T, E: std::fmt::Display>(outcome: Result<T, E>) -> Result<(), String> {

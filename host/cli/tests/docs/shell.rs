@@ -114,7 +114,8 @@ impl Place {
                         && !name.contains(|c: char| c.is_whitespace() || "*|;&<>$".contains(c))
                     {
                         fs::write(self.step(number, "file"), printed)?;
-                        writeln!(script, "[ -e {name} ] || {{ {}; }}", copied(&text("file"), name)).ok();
+                        writeln!(script, "[ -e {name} ] || {{ {}; }}", copied(&text("file"), name))
+                            .ok();
                     }
                     let said = format!("{}\n", command.replace(PORT, &self.port));
                     fs::write(self.step(number, "command"), said)?;
@@ -123,7 +124,8 @@ impl Place {
                     fs::create_dir_all(self.step(number, "page"))?;
                     fs::write(self.step(number, "page").join("piece.py"), piece)?;
                     let mount = text("page");
-                    let command = format!("pcm-sandbox run --mount '{mount}:/page' -c \"{COMPILES}\"\n");
+                    let command =
+                        format!("pcm-sandbox run --mount '{mount}:/page' -c \"{COMPILES}\"\n");
                     fs::write(self.step(number, "command"), command)?;
                 }
             }
