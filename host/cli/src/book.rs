@@ -10,6 +10,7 @@ macro_rules! pages {
 
 pages! {
     readme = "README.md";
+    approvals = "docs/approvals.md";
     container = "docs/container.md";
     embedding = "docs/embedding.md";
     getting_started = "docs/getting-started.md";
