@@ -43,6 +43,8 @@
 
 mod backend;
 mod body;
+#[cfg(doctest)]
+mod book;
 mod builder;
 #[cfg(feature = "container")]
 mod container;
