@@ -188,15 +188,15 @@ async fn versions(session: &Session) -> Option<Map<String, Value>> {
         BackendKind::Wasm => {
             let engine = pcm_runtime_wasm::WasmEngine::shared().ok()?;
             let info = engine.info();
-            add("wasmtime", info.wasmtime.to_string());
-            add("image", info.image.to_string());
+            add("wasmtime", info.wasmtime.clone());
+            add("image", info.image.clone());
             add("allocation", info.allocation.to_string());
         }
         #[cfg(feature = "deno")]
         BackendKind::DenoSandbox => {
             let info = pcm_sandbox::DenoEngine::info();
-            add("pyodide", info.pyodide.to_string());
-            add("v8", info.v8.to_string());
+            add("pyodide", info.pyodide.clone());
+            add("v8", info.v8.clone());
         }
         BackendKind::Subprocess => {
             let ipython = session.run("import IPython; IPython.__version__").await.value;
