@@ -9,7 +9,8 @@
 //! * `console,needs=engine` is run where `DOCKER_HOST` names an engine of containers, and
 //!   `console,ignore=why` nowhere.
 //! * A block whose first line is a comment with the name of a file is that file. What follows `$ cat FILE`
-//!   is that file too, where nothing has made it before.
+//!   is that file too, where nothing has made it before; what a command has made is looked at by another
+//!   command, as `head`.
 //! * Blocks of `yaml`, `toml` and `json` have to be that, blocks of `python` have to compile. Those of `rust`
 //!   are tests of `src/book.rs`.
 //! * The port 8080 is another one, that is free: `serve` listens there unless told otherwise.
