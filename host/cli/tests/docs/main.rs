@@ -3,16 +3,19 @@
 //! A page is read from its top to its end, in an empty folder of its own:
 //!
 //! * `console`: what stands behind `$ `, up to where no `\` ends the line and no `> ` begins the next, is
-//!   given to one bash for the page, with this program first in its `PATH`. What it prints on both streams
-//!   has to be what follows, where a line `...` stands for any lines and `[..]` for anything within one, as
-//!   in trycmd; a last line counts whether it ends or not. It has to end well, unless the block says `console,status=1` of its last command.
+//!   given to one bash for the page, with this program first in its `PATH`. It has to end well, and what it
+//!   prints on both streams to be what follows, where a line `...` stands for any lines and `[..]` for
+//!   anything within one, as in trycmd. A last line counts whether it ends or not.
 //! * `console,needs=engine` is run where `DOCKER_HOST` names an engine of containers, and
 //!   `console,ignore=why` nowhere.
 //! * A block whose first line is a comment with the name of a file is that file. What follows `$ cat FILE`
-//!   is that file too, where nothing has made it before.
+//!   is that file too, where nothing has made it before; what a command has made is looked at by another
+//!   command, as `head`.
 //! * Blocks of `yaml`, `toml` and `json` have to be that, blocks of `python` have to compile. Those of `rust`
 //!   are tests of `src/book.rs`.
 //! * The port 8080 is another one, that is free: `serve` listens there unless told otherwise.
+
+#![expect(clippy::print_stdout, reason = "what is skipped is told")]
 
 mod page;
 mod shell;

@@ -20,8 +20,10 @@ pub(crate) struct Step {
 pub(crate) enum Act {
     /// A file is there from here on.
     File { name: String, content: String },
-    /// A command is given, prints something, and ends with a status.
-    Command { command: String, printed: String, status: i32 },
+    /// A command is given, prints something, and ends well.
+    Command { command: String, printed: String },
+    /// Commands are left out that need what this machine has not.
+    Skipped(&'static str),
     /// A piece of Python that no file is made of.
     Python(String),
 }
@@ -92,19 +94,14 @@ impl Page {
     }
 
     fn add_console(&mut self, block: &Block<'_>) -> Result<(), String> {
-        let mut status = 0;
-        let mut needed = true;
-        for attribute in &block.attributes {
-            match attribute.split_once('=') {
-                Some(("status", number)) => {
-                    status = number.parse().map_err(|_| format!("{attribute} is no status"))?;
-                }
-                Some(("needs", "engine")) => needed = std::env::var_os("DOCKER_HOST").is_some(),
-                _ => return Err(format!("nobody knows what {attribute} is")),
+        match block.attributes[..] {
+            [] => {}
+            ["needs=engine"] if std::env::var_os("DOCKER_HOST").is_some() => {}
+            ["needs=engine"] => {
+                self.push(block.line, Act::Skipped("DOCKER_HOST names no engine of containers"));
+                return Ok(());
             }
-        }
-        if !needed {
-            return Ok(());
+            _ => return Err(format!("nobody knows what {} is", block.attributes.join(","))),
         }
         let first = self.steps.len();
         let mut lines = (block.line + 1..).zip(block.text.lines()).peekable();
@@ -128,10 +125,7 @@ impl Page {
                 command.push_str(more);
                 lines.next();
             }
-            self.push(line, Act::Command { command, printed: String::new(), status: 0 });
-        }
-        if let Some(Act::Command { status: last, .. }) = self.last_of(first) {
-            *last = status;
+            self.push(line, Act::Command { command, printed: String::new() });
         }
         Ok(())
     }
