@@ -65,13 +65,12 @@ impl Page {
     fn add(&mut self, block: &Block<'_>) -> Result<(), String> {
         let ignored = block.attributes.iter().any(|word| word.starts_with("ignore="));
         match block.language {
-            "console" if ignored => {}
+            "console" | "sh" if ignored => {}
             "console" => self.add_console(block)?,
             "rust" if block.attributes.contains(&"ignore") => {
                 return Err("Rust that is ignored is compiled by nobody: say no_run".to_owned());
             }
             "rust" => self.has_rust = true,
-            "sh" if ignored => {}
             "sh" => return Err("commands are `console`, with `$ ` before them".to_owned()),
             language => {
                 let file = file_name(&block.text);
