@@ -200,8 +200,8 @@ class Guest:
                         return self._loops.run(program.execute_async(scope))
                     return self._loops.context.run(program.execute, scope)
                 finally:
-                    # Before a function of ours is called: in an embedder's thread, Python 3.11 never
-                    # leaves one whose trace function fails.
+                    # Before a function of ours is called: in an embedder's thread, Python 3.11
+                    # never leaves one whose trace function fails.
                     if gettrace() is not trace:
                         settrace(trace)
         finally:
