@@ -71,8 +71,12 @@ impl Page {
                 return Err("Rust that is ignored is compiled by nobody: say no_run".to_owned());
             }
             "rust" => self.has_rust = true,
-            "sh" if ignored => {}
             "sh" => return Err("commands are `console`, with `$ ` before them".to_owned()),
+            "" => {
+                return Err(
+                    "rustdoc takes a block without a language for Rust: say `text`".to_owned()
+                );
+            }
             language => {
                 let file = file_name(&block.text);
                 if let Some(name) = file {
