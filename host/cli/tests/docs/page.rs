@@ -72,6 +72,11 @@ impl Page {
             }
             "rust" => self.has_rust = true,
             "sh" => return Err("commands are `console`, with `$ ` before them".to_owned()),
+            "" => {
+                return Err(
+                    "rustdoc takes a block without a language for Rust: say `text`".to_owned()
+                );
+            }
             language => {
                 let file = file_name(&block.text);
                 if let Some(name) = file {
