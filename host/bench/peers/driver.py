@@ -1,8 +1,8 @@
 """What the drivers of all peers that are Python libraries share: the loop and the lines of JSON.
 
-A driver reads one request a line from standard input and writes one reply a line to standard output.
-It does what `host/bench/src/driver` does for the backends: the same scenarios, the same checks, and a
-clock of its own, so that no pipe is in any figure. A peer is a subclass of `Peer`.
+A driver reads one request a line from standard input and writes one reply a line to standard
+output. It does what `host/bench/src/driver` does for the backends: the same scenarios, the same
+checks, and a clock of its own, so that no pipe is in any figure. A peer is a subclass of `Peer`.
 """
 
 import json
@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, ClassVar
 
 CALLS = 100
 BYTES = 1 << 20
@@ -20,14 +20,14 @@ RUNS = 2_000
 
 
 class Peer:
-    """One library. Methods that a subclass does not have are scenarios that it does not take part in."""
+    """One library. Without a method, it does not take part in the scenario of that name."""
 
     name = ""
     version = ""
     #: What a reader has to know of a scenario, by its key.
-    notes: dict[str, str] = {}
-    #: The most sessions that a machine should be made to hold.
-    most_sessions = 100
+    notes: ClassVar[dict[str, str]] = {}
+    #: Whether a machine can be made to hold a hundred sessions.
+    holds_many = True
     #: Code that makes `CALLS` calls one after the other, and all at once.
     calls = ""
     gathered = ""
@@ -50,7 +50,7 @@ class Peer:
         raise NotImplementedError
 
     def process(self) -> dict[str, Any] | None:
-        """The command whose first result is waited for, what it reads, and what that result has in it."""
+        """The command whose first result is waited for, what it reads, and a part of that."""
         return None
 
     def imported(self, code: str) -> float | None:
@@ -60,9 +60,8 @@ class Peer:
     def scenarios(self) -> list[str]:
         """All that this peer takes part in."""
         found = ["fresh-session", "trivial-run", "agent-run", "memory-1", "memory-10"]
-        if self.most_sessions >= 100:
-            found.append("memory-100")
         for name, has in (
+            ("memory-100", self.holds_many),
             ("process-start", self.process() is not None),
             ("pooled-checkout", hasattr(self, "checkout")),
             ("tool-call", self.calls),
@@ -231,7 +230,7 @@ class Measuring:
         return took
 
     def throughput(self) -> float:
-        """Runs a second of all sessions, each on a thread of its own or as many as there are cores."""
+        """Runs a second of all sessions, on as many threads as there are cores, or on one."""
         threads = 1 if self.scenario.endswith("one-thread") else os.cpu_count() or 1
         each = max(RUNS // len(self.sessions), 1)
 

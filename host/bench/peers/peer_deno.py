@@ -1,6 +1,6 @@
 """An external Deno with Pyodide in a worker, spoken to by lines of JSON: `deno/main.ts`.
 
-The host of it is this driver: what its users have, in whatever language, has the same pipe in between.
+The host of it is this driver: what its users have, in whatever language, has the same pipe.
 """
 
 import json
@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from driver import BYTES, CALLS, Peer, serve
 
@@ -19,11 +19,11 @@ ECHO_AWAITED = "call_tool_async('echo', {'a': i, 'text': 'hi'})"
 
 class Deno(Peer):
     name = "external Deno"
-    notes = {
+    notes: ClassVar[dict[str, str]] = {
         "fresh-session": "a process of its own, as there is one session in each",
         "agent-run": "the process is started in it",
     }
-    most_sessions = 10
+    holds_many = False
     calls = f"for i in range({CALLS}): last = tools.{ECHO}['a']\nlast"
     gathered = (
         "import asyncio\n"

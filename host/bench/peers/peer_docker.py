@@ -2,14 +2,14 @@
 
 import subprocess
 import sys
-from typing import Any
+from typing import Any, ClassVar
 
 from driver import Peer, expect, serve
 
 
 class Docker(Peer):
     name = "docker"
-    notes = {
+    notes: ClassVar[dict[str, str]] = {
         "fresh-session": "a container, with `docker exec` in it",
         "trivial-run": "`docker exec`; nothing lasts from run to run",
         "agent-run": "`docker exec` with all blocks up to this one, ten times",

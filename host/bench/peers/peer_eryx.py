@@ -2,7 +2,7 @@
 
 import contextlib
 import sys
-from typing import Any
+from typing import Any, ClassVar
 
 import eryx
 from driver import BYTES, CALLS, Peer, serve
@@ -13,7 +13,7 @@ START = "import eryx; print(eryx.Session().execute('result = 1 + 1').result)"
 class Eryx(Peer):
     name = "pyeryx"
     version = eryx.__version__
-    notes = {
+    notes: ClassVar[dict[str, str]] = {
         "checkpoint": "its variables, pickled",
         "roll-back": "its variables, pickled",
     }

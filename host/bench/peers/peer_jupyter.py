@@ -1,10 +1,10 @@
-"""A bare client of the Jupyter protocol with a kernel of IPython: what the subprocess backend is beside."""
+"""A bare client of the Jupyter protocol, with a kernel of IPython."""
 
 import ast
 import re
 import sys
 from importlib.metadata import version
-from typing import Any
+from typing import Any, ClassVar
 
 from driver import BYTES, Peer, serve
 from jupyter_client import BlockingKernelClient, KernelManager
@@ -20,18 +20,19 @@ client.execute_interactive("print(1 + 1)", timeout=60)
 manager.shutdown_kernel(now=True)
 """
 PATIENCE = 60
+Kernel = tuple[KernelManager, BlockingKernelClient]
 
 
 class Jupyter(Peer):
     name = "jupyter_client"
     version = version("jupyter_client")
-    notes = {"data-out": "as text/plain"}
-    most_sessions = 10
+    notes: ClassVar[dict[str, str]] = {"data-out": "as text/plain"}
+    holds_many = False
     # IPython shortens what it shows of a long text, so it is printed.
     gives = f"print('x' * {BYTES})"
     has_programs = True
 
-    def open(self) -> tuple[KernelManager, BlockingKernelClient]:
+    def open(self) -> Kernel:
         manager = KernelManager(transport="ipc")
         manager.start_kernel()
         client = manager.client()
@@ -39,12 +40,12 @@ class Jupyter(Peer):
         client.wait_for_ready(timeout=PATIENCE)
         return manager, client
 
-    def close(self, session: tuple[KernelManager, BlockingKernelClient]) -> None:
+    def close(self, session: Kernel) -> None:
         manager, client = session
         client.stop_channels()
         manager.shutdown_kernel(now=True)
 
-    def run(self, session: tuple[KernelManager, BlockingKernelClient], code: str) -> tuple[Any, str]:
+    def run(self, session: Kernel, code: str) -> tuple[Any, str]:
         """Waits for the reply and for the kernel to be idle."""
         _, client = session
         request = client.execute(code)
@@ -69,7 +70,7 @@ class Jupyter(Peer):
             return text.rstrip("\n"), ""
         return (ast.literal_eval(value) if value and re.fullmatch(r"\d+", value) else value), text
 
-    def reset(self, session: tuple[KernelManager, BlockingKernelClient]) -> None:
+    def reset(self, session: Kernel) -> None:
         manager, client = session
         manager.restart_kernel(now=True)
         client.wait_for_ready(timeout=PATIENCE)

@@ -1,7 +1,7 @@
 """pydantic-monty: an interpreter of its own for a part of Python, in worker processes."""
 
 import sys
-from typing import Any
+from typing import Any, ClassVar
 
 import pydantic_monty
 from driver import BYTES, CALLS, Peer, serve
@@ -18,7 +18,7 @@ POOL = "a worker of its pool that waits"
 class MontyPeer(Peer):
     name = "pydantic-monty"
     version = pydantic_monty.__version__
-    notes = {
+    notes: ClassVar[dict[str, str]] = {
         "fresh-session": POOL,
         "pooled-checkout": POOL,
         "agent-run": POOL,

@@ -1,11 +1,12 @@
 """The machine's own Python, without any wall: what there is to lose."""
 
+import ast
 import contextlib
 import io
 import subprocess
 import sys
 from types import CodeType
-from typing import Any
+from typing import Any, ClassVar
 
 from driver import BYTES, CALLS, Peer, serve
 
@@ -20,7 +21,7 @@ print(time.perf_counter() - begin)
 class Native(Peer):
     name = "CPython"
     version = sys.version.split(" ")[0]
-    notes = {
+    notes: ClassVar[dict[str, str]] = {
         "fresh-session": "a dict in the same interpreter",
         "agent-run": "in the same interpreter",
         "tool-call": "a call of a function",
@@ -65,8 +66,6 @@ class Native(Peer):
 
 def split(code: str) -> tuple[CodeType, CodeType | None]:
     """The code without its last expression, and that."""
-    import ast
-
     tree = ast.parse(code)
     last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
     compiled = compile(ast.Expression(last.value), "<code>", "eval") if last else None  # type: ignore[attr-defined]

@@ -77,7 +77,13 @@ async function answer(request) {
                     name: "Pyodide on Node",
                     version: manifest.version,
                     about: { node: process.version },
-                    scenarios: ["process-start", "fresh-session", "data-out", "programs", ...Object.keys(CODES)],
+                    scenarios: [
+                        "process-start",
+                        "fresh-session",
+                        "data-out",
+                        "programs",
+                        ...Object.keys(CODES),
+                    ],
                     notes: { "tool-call": "a function of JavaScript, with JSON both ways" },
                     process: {
                         argv: [process.execPath, "--input-type=module", "--eval", START],

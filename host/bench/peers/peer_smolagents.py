@@ -2,7 +2,7 @@
 
 import sys
 from importlib.metadata import version
-from typing import Any
+from typing import Any, ClassVar
 
 from driver import BYTES, CALLS, Peer, serve
 from smolagents.local_python_executor import LocalPythonExecutor
@@ -18,7 +18,7 @@ print(executor('1 + 1').output)
 class Smolagents(Peer):
     name = "smolagents"
     version = version("smolagents")
-    notes = {
+    notes: ClassVar[dict[str, str]] = {
         "fresh-session": "an object in the same interpreter",
         "agent-run": "in the same interpreter",
         "tool-call": "a call of a function",

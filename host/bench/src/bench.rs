@@ -71,7 +71,7 @@ struct Turns {
 }
 
 /// The longest that is waited for one reply.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// What is at least measured, and what of things that take longer than a second.
 const FEWEST: u32 = 5;
 const FEWEST_SLOW: u32 = 3;
@@ -198,7 +198,8 @@ impl Bench {
             let cpu = (is_time && !one.contestant.works_elsewhere)
                 .then(|| turn.cpu / turn.samples.len() as f64);
             let note = one.hello.notes.get(scenario.key).cloned();
-            let row = if turn.failed.is_none() { Row::new(key, &turn.samples, cpu, note) } else { None };
+            let row =
+                if turn.failed.is_none() { Row::new(key, &turn.samples, cpu, note) } else { None };
             match row {
                 Some(row) => rows.push(row),
                 None => absences.push(Absence {
@@ -299,7 +300,8 @@ impl Entrant {
             let output = output.trim().to_owned();
             let first = expected.get_or_insert_with(|| output.clone());
             if *first != output {
-                let reason = format!("it printed {:?}, not {:?}", shortened(&output), shortened(first));
+                let reason =
+                    format!("it printed {:?}, not {:?}", shortened(&output), shortened(first));
                 return Err(BenchError::Failed { reason });
             }
         }
@@ -342,7 +344,9 @@ impl Entrant {
         }
         let inside: f64 = samples.iter().sum();
         if !scenario.unit.more_is_better() && inside > outside {
-            return Err(broken(format!("its clock says {inside:.6} s, from outside it was {outside:.6} s")));
+            return Err(broken(format!(
+                "its clock says {inside:.6} s, from outside it was {outside:.6} s"
+            )));
         }
         Ok(())
     }

@@ -48,19 +48,15 @@ pub fn compare(old: &Record, new: &Record, threshold: f64) -> Vec<Comparison> {
             };
             let Some(worse) = ratio_interval(above, below) else { continue };
             let p = mann_whitney(&row.samples, &before.samples);
-            let is_ours =
-                new.about(&row.contestant).is_some_and(|about| about.kind == Kind::Backend);
-            let difference = match () {
-                () if p >= P => Difference::None,
-                () if worse.value >= 1.0 + threshold && worse.low > 1.0 => match is_ours {
-                    true => Difference::Regression,
-                    false => Difference::Drift,
-                },
-                () if worse.value <= 1.0 / (1.0 + threshold) && worse.high < 1.0 => match is_ours {
-                    true => Difference::Better,
-                    false => Difference::Drift,
-                },
-                () => Difference::None,
+            let about = new.about(&row.contestant);
+            let is_ours = about.is_some_and(|about| about.kind == Kind::Backend);
+            let is_proven = p < P && !(worse.low..=worse.high).contains(&1.0);
+            let is_large = worse.value.max(1.0 / worse.value) >= 1.0 + threshold;
+            let difference = match (is_proven && is_large, is_ours, worse.value > 1.0) {
+                (false, ..) => Difference::None,
+                (true, false, _) => Difference::Drift,
+                (true, true, true) => Difference::Regression,
+                (true, true, false) => Difference::Better,
             };
             let (scenario, contestant) = (entry.scenario.clone(), row.contestant.clone());
             found.push(Comparison { scenario, contestant, worse, p, difference });

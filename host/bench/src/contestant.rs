@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use crate::BenchError;
-use crate::protocol::{LONGEST_LINE, Hello, ProcessSpec, Reply, Request};
+use crate::protocol::{Hello, LONGEST_LINE, ProcessSpec, Reply, Request};
 
 /// Which side a contestant is on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,7 +105,8 @@ impl Driver {
         request: &Request,
         patience: Duration,
     ) -> Result<Reply, BenchError> {
-        let broken = |reason: String| BenchError::Protocol { contestant: self.name.clone(), reason };
+        let broken =
+            |reason: String| BenchError::Protocol { contestant: self.name.clone(), reason };
         let mut line = serde_json::to_vec(request).map_err(|error| broken(error.to_string()))?;
         line.push(b'\n');
         if self.requests.write_all(&line).is_err() {
@@ -119,7 +120,8 @@ impl Driver {
                 return Err(BenchError::TooLong { contestant, patience });
             }
         };
-        let reply: Reply = serde_json::from_slice(&line).map_err(|error| broken(error.to_string()))?;
+        let reply: Reply =
+            serde_json::from_slice(&line).map_err(|error| broken(error.to_string()))?;
         match reply.error {
             Some(reason) => Err(BenchError::Failed { reason }),
             None => Ok(reply),
@@ -253,7 +255,8 @@ mod tests {
         }
     }
 
-    const HELLO: &str = r#"read line; echo '{"hello":{"name":"Fake","version":"1","scenarios":[]}}';"#;
+    const HELLO: &str =
+        r#"read line; echo '{"hello":{"name":"Fake","version":"1","scenarios":[]}}';"#;
 
     #[test]
     fn a_driver_that_ends_is_told_with_its_last_words() {
@@ -264,7 +267,9 @@ mod tests {
 
     #[test]
     fn a_driver_answers_and_may_refuse() -> Result<(), BenchError> {
-        let script = format!(r#"{HELLO} read line; echo '{{"samples":[1.5]}}'; read line; echo '{{"error":"no"}}'"#);
+        let script = format!(
+            r#"{HELLO} read line; echo '{{"samples":[1.5]}}'; read line; echo '{{"error":"no"}}'"#
+        );
         let mut driver = Driver::start(&shell(&script), PATIENCE)?;
         assert_eq!(driver.hello.name, "Fake");
         let reply = driver.ask(&Request::Batch { count: 1 }, PATIENCE)?;

@@ -62,16 +62,6 @@ pub enum BenchError {
         /// What was wrong.
         reason: String,
     },
-    /// There is nothing of that name.
-    #[error("there is no {kind} {name:?}; there are: {known}")]
-    Unknown {
-        /// What kind of thing it is.
-        kind: &'static str,
-        /// What was asked for.
-        name: String,
-        /// What there is.
-        known: String,
-    },
     /// A program that installs peers failed.
     #[error("{program} failed while it installed peers: {said}")]
     Install {

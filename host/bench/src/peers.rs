@@ -52,12 +52,36 @@ const fn peer(
 
 /// All of them. The first one is what the output of programs is held against.
 pub static PEERS: [Peer; 8] = [
-    peer("native", "the Python of the machine, without a wall", "peer_native.py", Runs::AnyPython, true),
+    peer(
+        "native",
+        "the Python of the machine, without a wall",
+        "peer_native.py",
+        Runs::AnyPython,
+        true,
+    ),
     peer("pyeryx", "CPython under wasmtime, from PyPI", "peer_eryx.py", Runs::Python, true),
-    peer("monty", "pydantic-monty: a part of Python, from PyPI", "peer_monty.py", Runs::Python, true),
+    peer(
+        "monty",
+        "pydantic-monty: a part of Python, from PyPI",
+        "peer_monty.py",
+        Runs::Python,
+        true,
+    ),
     peer("smolagents", "its local executor, from PyPI", "peer_smolagents.py", Runs::Python, false),
-    peer("jupyter", "a bare client with a kernel of IPython", "peer_jupyter.py", Runs::Python, false),
-    peer("deno", "an external Deno with Pyodide, from npm", "peer_deno.py", Runs::PythonAndNode, false),
+    peer(
+        "jupyter",
+        "a bare client with a kernel of IPython",
+        "peer_jupyter.py",
+        Runs::Python,
+        false,
+    ),
+    peer(
+        "deno",
+        "an external Deno with Pyodide, from npm",
+        "peer_deno.py",
+        Runs::PythonAndNode,
+        false,
+    ),
     peer("node", "Pyodide on Node, from npm", "peer_node.mjs", Runs::Node, false),
     peer("docker", "docker run and docker exec", "peer_docker.py", Runs::PythonAndDocker, false),
 ];
@@ -124,7 +148,10 @@ impl Peers {
     fn command(&self, peer: &Peer) -> Result<Vec<OsString>, String> {
         let script = self.scripts.path().join(peer.script).into_os_string();
         let absent = || {
-            format!("not in {}; `pcm-sandbox bench --install-peers` installs it", self.folder.display())
+            format!(
+                "not in {}; `pcm-sandbox bench --install-peers` installs it",
+                self.folder.display()
+            )
         };
         let own = self.folder.join("venv/bin/python");
         let own = own.is_file().then(|| own.into_os_string());
@@ -170,7 +197,8 @@ pub fn install(folder: &Path, say: &dyn Fn(&str)) -> Result<(), BenchError> {
         say("the peers from the package index, by uv");
         let environment = |version: &str| {
             let mut make = Command::new(&uv);
-            make.args(["venv", "--quiet", "--clear", "--no-project", "--python", version]).arg(&venv);
+            make.args(["venv", "--quiet", "--clear", "--no-project", "--python", version])
+                .arg(&venv);
             run(&mut make)
         };
         // That of the image, where it is to be had.

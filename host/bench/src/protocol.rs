@@ -96,7 +96,10 @@ mod tests {
         let line = serde_json::to_string(&request).unwrap_or_default();
         assert_eq!(line, r#"{"do":"begin","scenario":"cpu-fib","text":["1"]}"#);
         assert_eq!(serde_json::from_str::<Request>(&line).ok(), Some(request));
-        assert_eq!(serde_json::to_string(&Request::Hello).ok().as_deref(), Some(r#"{"do":"hello"}"#));
+        assert_eq!(
+            serde_json::to_string(&Request::Hello).ok().as_deref(),
+            Some(r#"{"do":"hello"}"#)
+        );
     }
 
     #[test]

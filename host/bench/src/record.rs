@@ -208,7 +208,10 @@ mod tests {
         fs::write(&path, record.to_json()?)?;
         let read = Record::read(&path)?;
         assert_eq!(read, record);
-        assert_eq!(read.row("trivial-run", "wasm").map(|row| row.samples.clone()), Some(vec![0.000_123_46]));
+        assert_eq!(
+            read.row("trivial-run", "wasm").map(|row| row.samples.clone()),
+            Some(vec![0.000_123_46])
+        );
         fs::write(&path, r#"{"format": "something"}"#)?;
         assert!(Record::read(&path).is_err());
         Ok(())

@@ -242,13 +242,7 @@ pub static SCENARIOS: [Scenario; 31] = [
         How::Samples,
         false,
     ),
-    seconds(
-        "fork",
-        "Fork",
-        "A session with 1 MiB of data is doubled",
-        How::Samples,
-        false,
-    ),
+    seconds("fork", "Fork", "A session with 1 MiB of data is doubled", How::Samples, false),
     seconds(
         "checkpoint",
         "Checkpoint",
@@ -286,11 +280,7 @@ pub static SCENARIOS: [Scenario; 31] = [
     memory("memory-10", "Memory per session, 10 live", EACH, 10),
     memory("memory-100", "Memory per session, 100 live", EACH, 100),
     memory("memory-1000", "Memory per session, 1000 live", EACH, 1000),
-    throughput(
-        "throughput-1",
-        "Throughput of 1 session",
-        "Trivial runs a second, on all cores",
-    ),
+    throughput("throughput-1", "Throughput of 1 session", "Trivial runs a second, on all cores"),
     throughput(
         "throughput-8",
         "Throughput of 8 sessions",

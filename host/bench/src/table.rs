@@ -18,8 +18,10 @@ pub fn table(record: &Record, judged: &[Judged]) -> String {
     let mut text = format!("{}\n{}\n", record.program, record.machine.describe());
     for about in &record.contestants {
         let name = format!("{} {}", about.name, about.version);
-        let more: Vec<String> = about.about.iter().map(|(key, value)| format!("{key} {value}")).collect();
-        let state = about.absent.as_ref().map_or_else(|| more.join(", "), |why| format!("absent: {why}"));
+        let more: Vec<String> =
+            about.about.iter().map(|(key, value)| format!("{key} {value}")).collect();
+        let state =
+            about.absent.as_ref().map_or_else(|| more.join(", "), |why| format!("absent: {why}"));
         line(&mut text, &format!("  {:<15} {:<26} {state}", about.key, name.trim()));
     }
     for entry in &record.scenarios {
@@ -57,7 +59,10 @@ fn scenario(text: &mut String, entry: &Entry) {
         let ratio = reference.as_ref().map_or(1.0, |(_, middle)| summary.p50 / middle);
         let ratio = digits(ratio);
         let note = row.note.as_ref().map(|note| format!("  {note}")).unwrap_or_default();
-        line(text, &format!("  {:<38}{cells}{ratio:>11}{:>8}{note}", row.contestant, summary.count));
+        line(
+            text,
+            &format!("  {:<38}{cells}{ratio:>11}{:>8}{note}", row.contestant, summary.count),
+        );
     }
     for absence in &entry.absences {
         line(text, &format!("  {:<38}  {}", absence.contestant, absence.reason));
@@ -96,7 +101,10 @@ pub fn comparison_table(compared: &[Comparison]) -> String {
         let worse = format!("{} × ({low}–{high})", digits(one.worse.value));
         line(
             &mut text,
-            &format!("  {word:<11} {:<25}{:<16}{worse:<24}p = {:.1e}", one.scenario, one.contestant, one.p),
+            &format!(
+                "  {word:<11} {:<25}{:<16}{worse:<24}p = {:.1e}",
+                one.scenario, one.contestant, one.p
+            ),
         );
     }
     if differ.is_empty() {

@@ -48,8 +48,16 @@ const fn target(contestant: &'static str, title: &'static str, condition: Condit
 
 /// All of them.
 pub static TARGETS: [Target; 29] = [
-    target("wasm", "fresh session to first result, p50", AtMost("fresh-session", At::P50, 0.6 * MS)),
-    target("wasm", "fresh session to first result, p99", AtMost("fresh-session", At::P99, 2.0 * MS)),
+    target(
+        "wasm",
+        "fresh session to first result, p50",
+        AtMost("fresh-session", At::P50, 0.6 * MS),
+    ),
+    target(
+        "wasm",
+        "fresh session to first result, p99",
+        AtMost("fresh-session", At::P99, 2.0 * MS),
+    ),
     target("wasm", "fresh session to first result", Faster("fresh-session", "pyeryx", 4.0)),
     target("wasm", "trivial run", AtMost("trivial-run", At::P50, 50.0 * US)),
     target("wasm", "trivial run", Faster("trivial-run", "pyeryx", 1.5)),
@@ -64,7 +72,11 @@ pub static TARGETS: [Target; 29] = [
     target("wasm", "fork", AtMost("fork", At::P50, 0.7 * MS)),
     target("wasm", "checkpoint", AtMost("checkpoint", At::P50, 1.0 * MS)),
     target("wasm", "roll-back", AtMost("roll-back", At::P50, 3.0 * MS)),
-    target("deno-sandbox", "process start to first result", AtMost("process-start", At::P50, 300.0 * MS)),
+    target(
+        "deno-sandbox",
+        "process start to first result",
+        AtMost("process-start", At::P50, 300.0 * MS),
+    ),
     target("deno-sandbox", "process start to first result", Faster("process-start", "deno", 8.0)),
     target("deno-sandbox", "pooled checkout", AtMost("pooled-checkout", At::P50, 5.0 * MS)),
     target("deno-sandbox", "reset", AtMost("reset", At::P50, 60.0 * MS)),

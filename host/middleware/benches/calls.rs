@@ -33,7 +33,8 @@ impl HostPort for Echo {
 }
 
 fn call() -> HostCall {
-    let args = json!({"name": "web.fetch", "args": {"url": "https://example.org/page", "limit": 10}});
+    let args =
+        json!({"name": "web.fetch", "args": {"url": "https://example.org/page", "limit": 10}});
     HostCall { namespace: Namespace::Tools, op: "call".to_owned(), args: args.into() }
 }
 

@@ -22,7 +22,8 @@ fn entries(count: usize) -> Vec<(String, Vec<String>, String)> {
     let word = |number: usize| WORDS.get(number % WORDS.len()).copied().unwrap_or_default();
     let entry = |number: usize| {
         let (one, other, third) = (word(number), word(number / 16 + 3), word(number / 7 + 5));
-        let description = format!("Takes a {one} and makes a {other} of it, with a {third} besides");
+        let description =
+            format!("Takes a {one} and makes a {other} of it, with a {third} besides");
         (format!("{one}_{other}_{number}"), vec![third.to_owned()], description)
     };
     (0..count).map(entry).collect()
@@ -30,7 +31,12 @@ fn entries(count: usize) -> Vec<(String, Vec<String>, String)> {
 
 fn index(entries: &[(String, Vec<String>, String)]) -> Index {
     let entry = |(name, tags, description)| Entry { name, tags, description, text: "" };
-    Index::new(entries.iter().map(|(name, tags, description)| (name.as_str(), tags.as_slice(), description.as_str())).map(entry))
+    Index::new(
+        entries
+            .iter()
+            .map(|(name, tags, description)| (name.as_str(), tags.as_slice(), description.as_str()))
+            .map(entry),
+    )
 }
 
 #[divan::bench(args = SIZES)]
@@ -48,5 +54,6 @@ fn one_word(bencher: Bencher<'_, '_>, count: usize) {
 #[divan::bench(args = SIZES)]
 fn a_sentence(bencher: Bencher<'_, '_>, count: usize) {
     let index = index(&entries(count));
-    bencher.bench_local(|| index.search(black_box("send a summary of the customer's invoices"), 10));
+    bencher
+        .bench_local(|| index.search(black_box("send a summary of the customer's invoices"), 10));
 }

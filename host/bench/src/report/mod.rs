@@ -81,11 +81,7 @@ fn targets(page: &mut String, judged: &[Judged]) {
             Verdict::NotMeasured => ("other", "not measured"),
         };
         let cells = [one.contestant, one.title, &one.wanted, &one.measured].map(escaped);
-        let _ = writeln!(
-            page,
-            "<tr><td class=\"{class}\">{word}<td>{}",
-            cells.join("<td>")
-        );
+        let _ = writeln!(page, "<tr><td class=\"{class}\">{word}<td>{}", cells.join("<td>"));
     }
     page.push_str("</table></div>\n");
 }
@@ -94,7 +90,12 @@ fn differences(page: &mut String, compared: &[Comparison]) {
     let differ = compared.iter().filter(|one| one.difference != Difference::None);
     let mut differ: Vec<&Comparison> = differ.collect();
     differ.sort_by(|one, other| other.worse.value.total_cmp(&one.worse.value));
-    let _ = writeln!(page, "<h2>Beside the earlier run: {} of {} figures differ</h2>", differ.len(), compared.len());
+    let _ = writeln!(
+        page,
+        "<h2>Beside the earlier run: {} of {} figures differ</h2>",
+        differ.len(),
+        compared.len()
+    );
     if differ.is_empty() {
         return;
     }
@@ -123,7 +124,12 @@ fn differences(page: &mut String, compared: &[Comparison]) {
 fn scenario(page: &mut String, record: &Record, entry: &Entry) {
     let unit = entry.unit();
     let about = entry.scenario().map(|scenario| scenario.about).unwrap_or_default();
-    let _ = writeln!(page, "<h2 id=\"{0}\">{1}</h2>\n<p>{about}.</p>", escaped(&entry.scenario), escaped(entry.title()));
+    let _ = writeln!(
+        page,
+        "<h2 id=\"{0}\">{1}</h2>\n<p>{about}.</p>",
+        escaped(&entry.scenario),
+        escaped(entry.title())
+    );
     if !entry.rows.is_empty() {
         page.push_str("<div class=\"wide\"><table class=\"figures\">\n<tr><th><th><th>p50<th>p95<th class=\"more\">p99<th class=\"more\">min<th class=\"more\">MAD");
         if unit == Unit::Seconds {

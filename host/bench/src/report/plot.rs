@@ -70,7 +70,8 @@ mod tests {
 
     #[test]
     fn a_larger_figure_is_further_to_the_right() {
-        let summaries = [[1e-5, 2e-5, 9e-5], [1e-3, 2e-3, 4e-2]].map(|samples| Summary::of(&samples));
+        let summaries =
+            [[1e-5, 2e-5, 9e-5], [1e-3, 2e-3, 4e-2]].map(|samples| Summary::of(&samples));
         let scale = Scale::of(summaries.iter().flatten());
         assert!((scale.from + 5.0).abs() < 1e-9 && (scale.to + 1.0).abs() < 1e-9, "{scale:?}");
         assert!(scale.place(1e-5) < scale.place(1e-4) && scale.place(1e-4) < scale.place(1e-1));

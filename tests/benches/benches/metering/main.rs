@@ -76,7 +76,8 @@ fn main() -> Result<()> {
 }
 
 fn programs() -> Vec<Program> {
-    let program = |one: &'static pcm_bench::Scenario| Some(Program { name: one.key, source: one.program()? });
+    let program =
+        |one: &'static pcm_bench::Scenario| Some(Program { name: one.key, source: one.program()? });
     SCENARIOS.iter().filter_map(program).collect()
 }
 

@@ -133,12 +133,9 @@ pub(crate) fn main(args: &BenchArgs) -> Result<ExitCode, Failure> {
     let threshold = f64::from(args.threshold) / 100.0;
     let compared = old.map(|old| pcm_bench::compare(&old, &record, threshold));
     args.write(&record, &judged, compared.as_deref())?;
-    let is_worse = compared
-        .iter()
-        .flatten()
-        .any(|comparison| comparison.difference == Difference::Regression);
-    let is_missed =
-        args.check && judged.iter().any(|judged| judged.verdict == Verdict::Missed);
+    let is_worse =
+        compared.iter().flatten().any(|comparison| comparison.difference == Difference::Regression);
+    let is_missed = args.check && judged.iter().any(|judged| judged.verdict == Verdict::Missed);
     let code = if is_worse || is_missed { exit::CODE_FAILED } else { 0 };
     Ok(ExitCode::from(code))
 }
@@ -279,13 +276,19 @@ fn drive(key: &str) -> Result<ExitCode, Failure> {
 fn list() {
     let mut rows = vec![["SCENARIO", "QUICK", "A SAMPLE IS"].map(str::to_owned)];
     let quick = |is: bool| if is { "yes" } else { "" }.to_owned();
-    rows.extend(SCENARIOS.iter().map(|one| [one.key.to_owned(), quick(one.quick), one.about.to_owned()]));
+    rows.extend(
+        SCENARIOS.iter().map(|one| [one.key.to_owned(), quick(one.quick), one.about.to_owned()]),
+    );
     rows.push([const { String::new() }; 3]);
     rows.push(["BACKEND", "", ""].map(str::to_owned));
-    rows.extend(BACKENDS.iter().map(|one| [one.key.to_owned(), quick(one.quick), one.about.to_owned()]));
+    rows.extend(
+        BACKENDS.iter().map(|one| [one.key.to_owned(), quick(one.quick), one.about.to_owned()]),
+    );
     rows.push([const { String::new() }; 3]);
     rows.push(["PEER", "", ""].map(str::to_owned));
-    rows.extend(PEERS.iter().map(|one| [one.key.to_owned(), quick(one.quick), one.about.to_owned()]));
+    rows.extend(
+        PEERS.iter().map(|one| [one.key.to_owned(), quick(one.quick), one.about.to_owned()]),
+    );
     let mut streams = Streams::standard();
     streams.write_own(Stream::Out, &table::aligned(&rows));
     streams.flush();
@@ -296,7 +299,8 @@ struct Bar(ProgressBar);
 
 impl Bar {
     fn new(scenarios: usize) -> Self {
-        let bar = ProgressBar::with_draw_target(Some(scenarios as u64), ProgressDrawTarget::stderr());
+        let bar =
+            ProgressBar::with_draw_target(Some(scenarios as u64), ProgressDrawTarget::stderr());
         if !io::stderr().is_terminal() {
             bar.set_draw_target(ProgressDrawTarget::hidden());
         }

@@ -52,19 +52,39 @@ pub(super) static BACKENDS: [Ours; 7] = [
     ours("wasm-worker", "the same in a process of its own", false, BackendKind::Wasm, Form::Worker),
     ours("deno-sandbox", "in a process of its own", true, BackendKind::DenoSandbox, Form::Worker),
     ours("subprocess", "a kernel of IPython", true, BackendKind::Subprocess, Form::Plain),
-    ours("in-process", "the Python of the machine, no wall", false, BackendKind::InProcess, Form::Plain),
+    ours(
+        "in-process",
+        "the Python of the machine, no wall",
+        false,
+        BackendKind::InProcess,
+        Form::Plain,
+    ),
     ours("container", "a kernel in a container", false, BackendKind::Container, Form::Plain),
 ];
 
 const EVERY: [&str; 14] = [
-    "process-start", "fresh-session", "trivial-run", "tool-call", "tool-gather", "agent-run", "data-in",
-    "data-out", "imports", "timeout", "reset", "programs", "memory-1", "memory-10",
+    "process-start",
+    "fresh-session",
+    "trivial-run",
+    "tool-call",
+    "tool-gather",
+    "agent-run",
+    "data-in",
+    "data-out",
+    "imports",
+    "timeout",
+    "reset",
+    "programs",
+    "memory-1",
+    "memory-10",
 ];
 
 impl Ours {
     fn scenarios(&self) -> Vec<&'static str> {
         let more: &[&str] = match (self.backend, self.form) {
-            (_, Form::Fuel) => return vec!["fresh-session", "trivial-run", "tool-call", "programs"],
+            (_, Form::Fuel) => {
+                return vec!["fresh-session", "trivial-run", "tool-call", "programs"];
+            }
             (BackendKind::Wasm, Form::Plain) => {
                 &["fork", "checkpoint", "roll-back", "memory-100", "memory-1000", "throughput"]
             }
@@ -78,13 +98,15 @@ impl Ours {
             // Its processes are the engine's, and their memory is not to be seen from here.
             _ => &["pooled-checkout"],
         };
-        let seen = |name: &&str| self.backend != BackendKind::Container || !name.starts_with("memory");
+        let seen =
+            |name: &&str| self.backend != BackendKind::Container || !name.starts_with("memory");
         EVERY.into_iter().chain(more.iter().copied()).filter(seen).collect()
     }
 
     fn process(&self) -> Option<ProcessSpec> {
         let program = std::env::current_exe().ok()?.to_str()?.to_owned();
-        let mut argv = vec![program, "run".to_owned(), "--backend".to_owned(), self.backend.to_string()];
+        let mut argv =
+            vec![program, "run".to_owned(), "--backend".to_owned(), self.backend.to_string()];
         if self.form == Form::Worker {
             argv.extend(["--placement", "worker"].map(str::to_owned));
         }
@@ -93,7 +115,8 @@ impl Ours {
     }
 
     fn builder(&self) -> SessionBuilder {
-        let limits = Limits { fuel: (self.form == Form::Fuel).then_some(u64::MAX / 2), ..Limits::default() };
+        let limits =
+            Limits { fuel: (self.form == Form::Fuel).then_some(u64::MAX / 2), ..Limits::default() };
         let blob = "x".repeat(1 << 20);
         Session::builder()
             .backend(self.backend)
@@ -119,7 +142,10 @@ impl Backend for Ours {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             about: versions(self.backend),
             scenarios: self.scenarios().into_iter().map(str::to_owned).collect(),
-            notes: notes.iter().map(|(key, note)| ((*key).to_owned(), (*note).to_owned())).collect(),
+            notes: notes
+                .iter()
+                .map(|(key, note)| ((*key).to_owned(), (*note).to_owned()))
+                .collect(),
             process: self.process(),
         }
     }
