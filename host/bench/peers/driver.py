@@ -295,3 +295,5 @@ def serve(peer: Peer) -> None:
             reply = {"error": f"{type(error).__name__}: {error}"[:2000]}
         replies.write(json.dumps(reply) + "\n")
         replies.flush()
+    if measuring:
+        measuring.end()

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader, Read, Write as _};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -58,8 +58,7 @@ impl Contestant {
 #[derive(Debug)]
 pub(crate) struct Driver {
     name: String,
-    process: Child,
-    requests: ChildStdin,
+    process: Ended,
     replies: Receiver<Vec<u8>>,
     said: Arc<Mutex<VecDeque<u8>>>,
     pub(crate) hello: Hello,
@@ -77,9 +76,8 @@ impl Driver {
         let mut command = contestant.command(words).ok_or_else(nothing)?;
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let failed = |source| BenchError::Start { contestant: name.clone(), source };
-        let mut process = command.spawn().map_err(failed)?;
-        let (Some(requests), Some(output), Some(errors)) =
-            (process.stdin.take(), process.stdout.take(), process.stderr.take())
+        let mut process = Ended(command.spawn().map_err(failed)?);
+        let (Some(output), Some(errors)) = (process.0.stdout.take(), process.0.stderr.take())
         else {
             return Err(protocol(&name, "there are no pipes"));
         };
@@ -88,7 +86,7 @@ impl Driver {
         let said = Arc::default();
         let keeps = Arc::clone(&said);
         thread::spawn(move || keep_end(errors, &keeps));
-        let mut driver = Self { name, process, requests, replies, said, hello: Hello::default() };
+        let mut driver = Self { name, process, replies, said, hello: Hello::default() };
         let reply = driver.ask(&Request::Hello, patience)?;
         driver.hello = reply.hello.ok_or_else(|| protocol(&driver.name, "no word of who it is"))?;
         Ok(driver)
@@ -96,7 +94,7 @@ impl Driver {
 
     /// Its process, below which are all others that it has.
     pub(crate) fn process(&self) -> u32 {
-        self.process.id()
+        self.process.0.id()
     }
 
     /// Asks, and waits for the reply.
@@ -109,13 +107,16 @@ impl Driver {
             |reason: String| BenchError::Protocol { contestant: self.name.clone(), reason };
         let mut line = serde_json::to_vec(request).map_err(|error| broken(error.to_string()))?;
         line.push(b'\n');
-        if self.requests.write_all(&line).is_err() {
+        let requests = self.process.0.stdin.as_mut();
+        if requests.is_none_or(|requests| requests.write_all(&line).is_err()) {
             return Err(self.ended());
         }
         let line = match self.replies.recv_timeout(patience) {
             Ok(line) => line,
             Err(RecvTimeoutError::Disconnected) => return Err(self.ended()),
             Err(RecvTimeoutError::Timeout) => {
+                // It hears no more of what it would have to end for.
+                let _ = self.process.0.kill();
                 let contestant = self.name.clone();
                 return Err(BenchError::TooLong { contestant, patience });
             }
@@ -130,21 +131,14 @@ impl Driver {
 
     fn ended(&mut self) -> BenchError {
         // What it said last may still be on its way.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        let _ = self.process.0.kill();
+        let _ = self.process.0.wait();
         thread::sleep(Duration::from_millis(20));
         let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         let said: Vec<u8> = said.iter().copied().collect();
         let said = String::from_utf8_lossy(&said).trim().to_owned();
         let last = said.lines().last().unwrap_or("it said nothing").to_owned();
         BenchError::Ended { contestant: self.name.clone(), said: last }
-    }
-}
-
-impl Drop for Driver {
-    fn drop(&mut self) {
-        let _ = self.process.kill(); // it may have ended
-        let _ = self.process.wait();
     }
 }
 
@@ -219,13 +213,14 @@ fn holds(line: &[u8], expected: &str) -> bool {
     String::from_utf8_lossy(line).contains(expected)
 }
 
-/// A process that is gone when this is.
+/// A process that is gone when this is: by itself, as soon as it has nothing more to read, or else killed.
+#[derive(Debug)]
 struct Ended(Child);
 
 impl Drop for Ended {
     fn drop(&mut self) {
         const GRACE: Duration = Duration::from_secs(2);
-        // Most end by themselves, and take with them what they have started.
+        // A driver takes with it what it has started, if it is let.
         drop(self.0.stdin.take());
         let begin = Instant::now();
         while begin.elapsed() < GRACE {

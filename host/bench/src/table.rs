@@ -80,7 +80,7 @@ fn targets(text: &mut String, judged: &[Judged]) {
             Verdict::NotMeasured => "-",
         };
         let (whose, title, wanted) = (one.contestant, one.title, &one.wanted);
-        line(text, &format!("  {word:<7} {whose:<15}{title:<38}{wanted:<26}{}", one.measured));
+        line(text, &format!("  {word:<7} {whose:<15}{title:<38}{wanted:<30}{}", one.measured));
     }
 }
 

@@ -132,8 +132,8 @@ impl Ours {
 #[async_trait]
 impl Backend for Ours {
     fn hello(&self) -> Hello {
-        let notes = match self.backend {
-            BackendKind::Container => [("process-start", "with its container")].as_slice(),
+        let notes: &[(&str, &str)] = match self.backend {
+            BackendKind::Container => &[("process-start", "with its container")],
             BackendKind::InProcess => &[("fresh-session", "a thread of the same process")],
             _ => &[],
         };
@@ -183,23 +183,22 @@ impl Backend for Ours {
 }
 
 fn versions(backend: BackendKind) -> BTreeMap<String, String> {
-    let versions: &[(&str, String)] = match backend {
+    let versions = match backend {
+        // What is wrong with an engine is told by its first session.
         #[cfg(feature = "wasm")]
-        BackendKind::Wasm => match pcm_runtime_wasm::WasmEngine::shared() {
-            Ok(engine) => {
-                let info = engine.info();
-                &[("python", info.python.to_string()), ("wasmtime", info.wasmtime.to_string())]
-            }
-            Err(_) => &[], // what is wrong is told by the first session
-        },
+        BackendKind::Wasm => pcm_runtime_wasm::WasmEngine::shared().ok().map(|engine| {
+            let info = engine.info();
+            vec![("python", info.python.to_string()), ("wasmtime", info.wasmtime.to_string())]
+        }),
         #[cfg(feature = "deno")]
         BackendKind::DenoSandbox => {
             let info = pcm_sandbox::DenoEngine::info();
-            &[("pyodide", info.pyodide), ("v8", info.v8)]
+            Some(vec![("pyodide", info.pyodide), ("v8", info.v8)])
         }
-        _ => &[],
+        _ => None,
     };
-    versions.iter().map(|(name, version)| ((*name).to_owned(), version.clone())).collect()
+    let versions = versions.into_iter().flatten();
+    versions.map(|(name, version)| (name.to_owned(), version)).collect()
 }
 
 /// What waits for sessions, if anything does.
