@@ -3,8 +3,7 @@
 //! Times in here are for reading, not for passing: nothing fails because a machine was busy.
 
 use std::fs;
-use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use async_trait::async_trait;
@@ -71,12 +70,7 @@ pub fn p50_and_p95(times: &[Duration]) -> Option<[Duration; 2]> {
     Some([at(50)?, at(95)?])
 }
 
-/// Memory that belongs to this process alone, in bytes.
-pub fn private_bytes() -> u64 {
-    private_bytes_of(std::process::id())
-}
-
-/// Memory that belongs to any process alone, in bytes.
+/// Memory that belongs to a process alone, in bytes.
 pub fn private_bytes_of(process: u32) -> u64 {
     let rollup = format!("/proc/{process}/smaps_rollup");
     let parts = ["Private_Clean", "Private_Dirty"].map(|name| kilobytes(&rollup, name));
@@ -85,33 +79,12 @@ pub fn private_bytes_of(process: u32) -> u64 {
 
 /// Memory of this process, shared pages by its share of them, in bytes.
 pub fn pss_bytes() -> u64 {
-    pss_bytes_of(std::process::id())
-}
-
-/// Memory of any process, shared pages by their share, in bytes.
-pub fn pss_bytes_of(process: u32) -> u64 {
-    kilobytes(&format!("/proc/{process}/smaps_rollup"), "Pss:") << 10
+    kilobytes("/proc/self/smaps_rollup", "Pss:") << 10
 }
 
 /// Memory of any process that is in RAM, in bytes. Pages that it maps twice count twice.
 pub fn resident_bytes_of(process: u32) -> u64 {
     kilobytes(&format!("/proc/{process}/status"), "VmRSS:") << 10
-}
-
-/// How long a command takes from its start to its end, `runs` times, in order of length; None when
-/// it cannot be started or fails.
-pub fn whole_process(command: &mut Command, runs: usize) -> Option<Vec<Duration>> {
-    let mut times = Vec::with_capacity(runs);
-    for _ in 0..runs {
-        let start = Instant::now();
-        let output = command.output().ok()?;
-        times.push(start.elapsed());
-        if !output.status.success() {
-            return None;
-        }
-    }
-    times.sort();
-    Some(times)
 }
 
 fn kilobytes(file: &str, name: &str) -> u64 {

@@ -7,6 +7,8 @@ mod approve;
 mod arguments;
 mod artifacts;
 mod audit;
+#[cfg(feature = "bench")]
+mod bench;
 mod cache;
 mod common;
 mod config;
@@ -95,6 +97,8 @@ enum Command {
     Audit(audit::AuditArgs),
     Doctor(doctor::DoctorArgs),
     Limits(limits::LimitsArgs),
+    #[cfg(feature = "bench")]
+    Bench(Box<bench::BenchArgs>),
     Cache(cache::CacheArgs),
     Config(config::ConfigArgs),
     Completions(shell::CompletionsArgs),
@@ -127,6 +131,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Audit(args) => audit::main(args),
         Command::Doctor(args) => doctor::main(&args),
         Command::Limits(args) => Ok(limits::main(&args)),
+        #[cfg(feature = "bench")]
+        Command::Bench(args) => bench::main(&args),
         Command::Cache(args) => cache::main(args),
         Command::Config(args) => config::main(args, cli.config),
         Command::Completions(args) => Ok(shell::completions(&args)),

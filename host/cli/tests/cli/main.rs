@@ -2,6 +2,8 @@
 
 mod approve;
 mod backends;
+#[cfg(feature = "bench")]
+mod bench;
 mod command;
 mod completions;
 mod ending;

@@ -1,4 +1,4 @@
-//! The image compiled without a look at any clock or counter: what metering costs is the difference.
+//! The image compiled without a look at any clock or counter: what metering costs is the difference to it.
 //! It cannot be stopped, so it is for programs that end.
 
 use std::path::Path;

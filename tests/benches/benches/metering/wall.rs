@@ -49,7 +49,7 @@ impl Column for Wall {
         let result = self.runtime.block_on(async {
             let sandbox = WasmSandbox::new(self.engine.clone(), self.limits.clone());
             sandbox.start(Arc::new(NoHost)).await?;
-            anyhow::Ok(sandbox.run(RunRequest::new(program.source.as_str())).await)
+            anyhow::Ok(sandbox.run(RunRequest::new(program.source)).await)
         })?;
         match result.error {
             Some(error) => bail!("{error}"),

@@ -1,40 +1,36 @@
-//! How fast Python computes behind the wall, compared with Python on this machine.
+//! What it costs that Python can be stopped.
 //!
-//! Each program of `programs/` runs in turn in every column: the machine's own Python; the wasm wall
-//! as it is; the same counting fuel; and the same code compiled without any metering, on an engine
-//! that only this benchmark has. Processor time, not time on the clock: it says the same while the
-//! machine does other things, as far as anything does.
+//! Each program of the command `bench` runs in turn in every column: compiled without any metering, on an
+//! engine that only this benchmark has; as the wasm wall has it; the same counting fuel. Processor time, not
+//! time on the clock: it says the same while the machine does other things, as far as anything does. How
+//! this compares with Python on the machine, `pcm-sandbox bench --scenario cpu` tells.
 
 #![expect(clippy::print_stdout, reason = "a program for people")]
 
-mod native;
 mod unmetered;
 mod wall;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Parser;
+use pcm_bench::SCENARIOS;
 use pcm_benches::{machine, median_and_most};
 use serde_json::{Value, json};
 
-use crate::native::Native;
 use crate::unmetered::Unmetered;
 use crate::wall::Wall;
 
-/// Runs the programs of `tests/benches/programs` in all columns.
+/// Runs the programs that compute in all columns.
 #[derive(Debug, Parser)]
 struct Options {
-    /// Which benchmark; this one is called cpu.
+    /// Which benchmark; this one is called metering.
     name: Option<String>,
     /// Times that every program runs in every column.
     #[arg(long, default_value_t = 5)]
     rounds: usize,
-    /// The Python to compare with.
-    #[arg(long, default_value = "python3")]
-    python: PathBuf,
     /// Writes the figures as JSON.
     #[arg(long)]
     json: Option<PathBuf>,
@@ -45,9 +41,8 @@ struct Options {
 
 /// A source of Python, and the only thing that may differ between columns: how long it took.
 struct Program {
-    name: String,
-    path: PathBuf,
-    source: String,
+    name: &'static str,
+    source: &'static str,
 }
 
 /// One way of running programs.
@@ -60,18 +55,16 @@ trait Column {
 
 fn main() -> Result<()> {
     let options = Options::parse();
-    if !options.name.as_ref().is_none_or(|part| "cpu".contains(part)) {
+    if !options.name.as_ref().is_none_or(|part| "metering".contains(part)) {
         return Ok(());
     }
-    let native = Native::find(&options.python)?;
-    println!("{}\nPython {} and {}\n", machine(), native.version, wall::version()?);
-    let mut columns: Vec<Box<dyn Column>> =
-        vec![Box::new(native), Box::new(Wall::plain()?), Box::new(Wall::with_fuel()?)];
-    match Unmetered::compile() {
-        Ok(column) => columns.push(Box::new(column)),
-        Err(error) => println!("no column without metering: {error:#}\n"),
-    }
-    let programs = programs()?;
+    println!("{}\n{}\n", machine(), wall::version()?);
+    let columns: Vec<Box<dyn Column>> = vec![
+        Box::new(Unmetered::compile()?),
+        Box::new(Wall::plain()?),
+        Box::new(Wall::with_fuel()?),
+    ];
+    let programs = programs();
     let times = measure(&programs, &columns, options.rounds)?;
     let figures = figures(&programs, &columns, &times);
     print_table(&figures);
@@ -82,16 +75,10 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-fn programs() -> Result<Vec<Program>> {
-    let mut programs = Vec::new();
-    for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("programs"))? {
-        let path = entry?.path();
-        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let source = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-        programs.push(Program { name, path, source });
-    }
-    programs.sort_by(|one, other| one.name.cmp(&other.name));
-    Ok(programs)
+fn programs() -> Vec<Program> {
+    let program =
+        |one: &'static pcm_bench::Scenario| Some(Program { name: one.key, source: one.program()? });
+    SCENARIOS.iter().filter_map(program).collect()
 }
 
 /// By program and column, the seconds of all rounds. The column that begins changes.

@@ -1,0 +1,69 @@
+//! The machine that figures are of.
+
+use std::fs;
+
+use serde::{Deserialize, Serialize};
+
+/// What a reader has to know of a machine, and how busy it was.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Machine {
+    /// The model of the processor.
+    pub processor: String,
+    /// How many of its cores this process may use.
+    pub cores: usize,
+    /// In bytes.
+    pub memory: u64,
+    /// The release of the kernel.
+    pub kernel: String,
+    /// What governs the clock of the processor, where the system tells.
+    pub governor: Option<String>,
+    /// The load of the last minute before the run.
+    pub load_before: f64,
+    /// The highest that was seen while it ran. A run makes load itself: about 1, more with throughputs.
+    pub load_most: f64,
+}
+
+impl Machine {
+    /// This one.
+    pub fn look() -> Self {
+        let load = load();
+        let memory = field("/proc/meminfo", "MemTotal");
+        let kilobytes: u64 = memory.split(' ').next().and_then(|it| it.parse().ok()).unwrap_or(0);
+        let line = |file: &str| fs::read_to_string(file).ok().map(|text| text.trim().to_owned());
+        Self {
+            processor: field("/proc/cpuinfo", "model name"),
+            cores: std::thread::available_parallelism().map_or(0, usize::from),
+            memory: kilobytes << 10,
+            kernel: line("/proc/sys/kernel/osrelease").unwrap_or_default(),
+            governor: line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+            load_before: load,
+            load_most: load,
+        }
+    }
+
+    /// Remembers the load of now.
+    pub(crate) fn look_again(&mut self) {
+        self.load_most = self.load_most.max(load());
+    }
+
+    /// In a line.
+    pub fn describe(&self) -> String {
+        let gibibytes = self.memory as f64 / f64::from(1 << 30);
+        let governor = self.governor.as_ref().map(|it| format!(", {it}")).unwrap_or_default();
+        format!(
+            "{}, {} cores, {gibibytes:.0} GiB, Linux {}{governor}; load {:.1} before, at most {:.1}",
+            self.processor, self.cores, self.kernel, self.load_before, self.load_most
+        )
+    }
+}
+
+fn load() -> f64 {
+    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split(' ').next().and_then(|load| load.parse().ok()).unwrap_or_default()
+}
+
+fn field(file: &str, name: &str) -> String {
+    let text = fs::read_to_string(file).unwrap_or_default();
+    let line = text.lines().find(|line| line.starts_with(name));
+    line.and_then(|line| line.split(':').nth(1)).unwrap_or_default().trim().to_owned()
+}
