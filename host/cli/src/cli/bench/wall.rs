@@ -188,7 +188,7 @@ fn versions(backend: BackendKind) -> BTreeMap<String, String> {
         #[cfg(feature = "wasm")]
         BackendKind::Wasm => pcm_runtime_wasm::WasmEngine::shared().ok().map(|engine| {
             let info = engine.info();
-            vec![("python", info.python.to_string()), ("wasmtime", info.wasmtime.to_string())]
+            vec![("python", info.python.clone()), ("wasmtime", info.wasmtime.clone())]
         }),
         #[cfg(feature = "deno")]
         BackendKind::DenoSandbox => {
