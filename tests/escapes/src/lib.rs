@@ -2,8 +2,9 @@
 //!
 //! What lives here: the attacks as Python programs (`cases/<group>/<line>-<name>.py`, one program
 //! each, numbered as the list of attacks numbers them), their headers ([`case`]), how an attack may
-//! end ([`expect`]), what an attacker would love to find ([`canary`], [`host`]), and the one runner
-//! that lets a program loose on a backend ([`attack()`]).
+//! end ([`expect`]), what an attacker would love to find ([`canary`]), the hosts behind the port (one in
+//! memory, [`host`], and a real one with tools, policy, storage and folders, [`workshop`]), and the one
+//! runner that lets a program loose on a backend ([`attack()`]).
 //!
 //! After every program the runner looks whether the session still works, whether a session beside
 //! it is untouched, whether a secret of the host came out, and whether the host gave its memory
@@ -17,12 +18,16 @@
 pub mod attack;
 pub mod canary;
 pub mod case;
+pub mod echo;
 pub mod expect;
 pub mod host;
 mod memory;
+mod processes;
 pub mod wall;
+pub mod workshop;
 
 pub use attack::attack;
 pub use canary::Canaries;
 pub use case::{Case, load_cases};
+pub use echo::Echo;
 pub use wall::Wall;

@@ -6,8 +6,8 @@ use std::process::{Command, ExitCode};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use libtest_mimic::{Arguments, Failed, Trial};
-use pcm_escapes::{Canaries, Case, Wall, attack, canary, load_cases};
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use pcm_escapes::{Canaries, Case, Echo, Wall, attack, canary, load_cases};
 use pcm_sandbox::worker;
 use tokio::runtime::{Builder, Runtime};
 
@@ -23,10 +23,11 @@ fn main() -> Result<ExitCode> {
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = Arc::new(runtime.context("cannot start the tokio runtime")?);
     let canaries = Arc::new(Canaries::place()?);
+    let echo = Echo::start()?;
     let walls = Wall::all();
     let trials = walls.iter().flat_map(|wall| {
         let cases = cases.iter().filter(|case| case.is_for(wall.backend.key()));
-        cases.map(|case| trial(*wall, case.clone(), Arc::clone(&runtime), &canaries))
+        cases.map(|case| trial(*wall, case.clone(), Arc::clone(&runtime), &canaries, echo))
     });
     Ok(libtest_mimic::run(&arguments, trials.collect()).exit_code())
 }
@@ -41,9 +42,22 @@ fn with_secret() -> anyhow::Error {
     Command::new(program).args(arguments).env(canary::VARIABLE, canary::secret()).exec().into()
 }
 
-fn trial(wall: Wall, case: Case, runtime: Arc<Runtime>, canaries: &Arc<Canaries>) -> Trial {
+fn trial(
+    wall: Wall,
+    case: Case,
+    runtime: Arc<Runtime>,
+    canaries: &Arc<Canaries>,
+    echo: Echo,
+) -> Trial {
     let canaries = Arc::clone(canaries);
-    Trial::test(format!("{wall}::{}::{}", case.line, case.name), move || {
-        runtime.block_on(attack(wall, &case, &canaries)).map_err(Failed::from)
+    let name = format!("{wall}::{}::{}", case.line, case.name);
+    let is_missing = wall.is_missing();
+    Trial::ignorable_test(name, move || {
+        if let Some(reason) = is_missing {
+            return Ok(Completion::ignored_with(reason));
+        }
+        let outcome = runtime.block_on(attack(wall, &case, &canaries, echo));
+        outcome.map(|()| Completion::Completed).map_err(Failed::from)
     })
+    .with_ignored_flag(is_missing.is_some())
 }

@@ -1,0 +1,20 @@
+# about = "So does one of a run that was stopped the hard way."
+# backends = ["subprocess"]
+# expect = "kind:timeout"
+# session = ["reset"]
+# limits.timeout_ms = 1500
+import os
+import signal
+
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        os.execvp("sleep", ["sleep", "3141.59"])
+    os._exit(0)
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+while True:
+    try:
+        while True:
+            pass
+    except BaseException:
+        pass
