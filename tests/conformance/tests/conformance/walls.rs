@@ -8,7 +8,7 @@ use anyhow::Result;
 use async_trait::async_trait;
 use pcm_conformance::{Backend, Wall};
 use pcm_runtime_api::{Executor, Limits, PackageSource, SandboxConfig};
-use pcm_runtime_container::{ContainerEngine, ContainerSandbox, ContainerSettings};
+use pcm_runtime_container::{ContainerEngine, ContainerSandbox, ContainerSettings, DEFAULT_IMAGE};
 use pcm_runtime_deno::{DenoEngine, DenoSandbox};
 use pcm_runtime_in_process::{InProcessEngine, InProcessSandbox};
 use pcm_runtime_subprocess::{
@@ -152,6 +152,8 @@ fn container() -> Result<Arc<dyn Backend>, String> {
     }
     let settings = ContainerSettings {
         program: env::var_os("PCM_CONTAINER_PROGRAM").map(PathBuf::from),
+        // One of the checkout's own, where several share an engine.
+        image: env::var("PCM_CONTAINER_IMAGE").unwrap_or_else(|_| DEFAULT_IMAGE.to_owned()),
         auto_build: false,
         warm: 0,
         ..ContainerSettings::default()
