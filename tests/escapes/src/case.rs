@@ -157,6 +157,12 @@ impl Case {
         named.map_or_else(|| PROMISING.contains(&backend), is_named) || is_named(&self.header.also)
     }
 
+    /// Whether it is about what stands behind the port: tools, names, data. Where the sandbox is makes no
+    /// difference to that.
+    pub fn is_about_host(&self) -> bool {
+        self.line.starts_with(['A', 'D', 'T', 'Z'])
+    }
+
     /// How the last program may end on the backend with this key.
     pub fn expected(&self, backend: &str) -> Vec<Outcome> {
         let besides = self.header.expect_in.get(backend).map_or(&[][..], OneOrMore::all);

@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use crate::canary::Canaries;
 use crate::case::{Header, HostKind};
 use crate::echo::Echo;
+use crate::processes::span;
 use crate::wall::Wall;
 use crate::workshop::Workshop;
 
@@ -30,6 +31,7 @@ pub struct Setting {
     /// None for the memory.
     workshop: Option<Workshop>,
     network: NetworkProfile,
+    names: Names,
     mounts: Vec<Mount>,
     workspaces: bool,
 }
@@ -46,19 +48,28 @@ impl Setting {
             setting.workshop = Some(workshop);
         }
         setting.places["echo"] = echo.port().into();
+        setting.places["span"] = span().into();
         let rules = header.network.iter();
         let rules = rules.map(|rule| rule.replace("{echo}", &echo.port().to_string()).parse());
         let rules: Vec<HostRule> = rules.collect::<Result<_, NetworkError>>()?;
         if !rules.is_empty() {
             setting.network = NetworkProfile::Allow(rules);
         }
+        setting.names.listed = header.network.iter().flat_map(|rule| words(rule)).collect();
         Ok(setting)
     }
 
     /// Of a session that is not attacked.
     pub fn plain(wall: Wall, places: Value) -> Self {
-        let network = NetworkProfile::None;
-        Self { wall, places, workshop: None, network, mounts: Vec::new(), workspaces: false }
+        Self {
+            wall,
+            places,
+            workshop: None,
+            network: NetworkProfile::None,
+            names: Names::default(),
+            mounts: Vec::new(),
+            workspaces: false,
+        }
     }
 
     /// Starts a session for the program of this number.
@@ -83,26 +94,49 @@ impl Setting {
     ) -> Result<Hosted, Error> {
         let network = NetworkPort::new(self.network.clone()).call_bytes(limits.host_call_bytes);
         let host = Arc::new(Host::new(self.places.clone(), self.wall, limits));
-        let port = WithNetwork::new(network.resolver(Arc::new(Names)), Arc::clone(&host));
+        let port =
+            WithNetwork::new(network.resolver(Arc::new(self.names.clone())), Arc::clone(&host));
         let session = builder.port(Arc::new(port)).start().await?;
         *host.caller() = Some(session.clone());
         Ok(Hosted { session, host: Some(host) })
     }
 
-    /// What should not have happened in the workshop.
+    /// What should not have happened in the workshop, and which names should not have been looked up.
     pub fn faults(&self) -> Result<Vec<String>> {
-        self.workshop.as_ref().map_or_else(|| Ok(Vec::new()), Workshop::faults)
+        let mut faults = self.names.faults();
+        if let Some(workshop) = &self.workshop {
+            faults.extend(workshop.faults()?);
+        }
+        Ok(faults)
     }
 }
 
 /// Whoever answers for a name may point it anywhere: `rebound.test` at this machine, `metadata.test` at
-/// what clouds tell their machines, `both.test` at one and the other.
-#[derive(Debug)]
-struct Names;
+/// what clouds tell their machines, `both.test` at one and the other. To be asked for a name is to be told
+/// something: only those on the list may be looked up.
+#[derive(Debug, Clone, Default)]
+struct Names {
+    listed: Vec<String>,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+/// The parts of a rule, its name among them.
+fn words(rule: &str) -> impl Iterator<Item = String> {
+    rule.split([':', '/']).map(str::to_owned)
+}
+
+impl Names {
+    fn faults(&self) -> Vec<String> {
+        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let strange = asked.iter().filter(|name| !self.listed.contains(name));
+        strange.map(|name| format!("{name} was looked up, which is not on the list")).collect()
+    }
+}
 
 #[async_trait]
 impl Resolver for Names {
     async fn resolve(&self, name: &str) -> io::Result<Vec<IpAddr>> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).push(name.to_owned());
         let metadata = Ipv4Addr::new(169, 254, 169, 254);
         Ok(match name {
             "rebound.test" => vec![Ipv4Addr::LOCALHOST.into()],

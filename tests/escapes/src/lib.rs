@@ -18,10 +18,15 @@
 pub mod attack;
 pub mod canary;
 pub mod case;
+#[cfg(test)]
+mod documents;
 pub mod echo;
 pub mod expect;
+pub mod fences;
 pub mod host;
+pub mod lines;
 mod memory;
+pub mod mutations;
 mod processes;
 pub mod wall;
 pub mod workshop;
@@ -30,4 +35,6 @@ pub use attack::attack;
 pub use canary::Canaries;
 pub use case::{Case, load_cases};
 pub use echo::Echo;
+pub use fences::load_fences;
+pub use lines::load_lines;
 pub use wall::Wall;

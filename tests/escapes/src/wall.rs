@@ -6,8 +6,8 @@ use std::{env, fmt};
 
 use pcm_sandbox::worker::JailMode;
 use pcm_sandbox::{
-    BackendKind, ContainerEngine, ContainerSettings, DEFAULT_IMAGE, KernelConfig, Placement, Session,
-    SessionBuilder, SubprocessEngine,
+    BackendKind, ContainerEngine, ContainerSettings, DEFAULT_IMAGE, KernelConfig, Placement,
+    Session, SessionBuilder, SubprocessEngine,
 };
 
 /// The backends that are in this process or in a worker.
@@ -35,6 +35,11 @@ impl Wall {
         let others =
             OTHERS.map(|backend| Self { backend, placement: Placement::InProcess }).into_iter();
         placed.chain(others).filter(|wall| wall.backend.is_built_in()).collect()
+    }
+
+    /// Whether its sessions are where those of the backend are unless somebody says otherwise.
+    pub fn is_usual(self) -> bool {
+        self.placement == Placement::of(self.backend)
     }
 
     /// Why nothing can be behind it on this machine, where that is so.

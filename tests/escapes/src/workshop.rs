@@ -34,6 +34,8 @@ use crate::echo::Echo;
 
 /// Where the tools and the policy are in the repository.
 const PLANS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/workshop");
+/// What a session may store: more than any case means to.
+const STORED: u64 = 32 << 20;
 /// What the code may change, by its place in the folder.
 const ITS_OWN: [&str; 7] = [
     "base/artifacts",
@@ -101,7 +103,7 @@ impl Workshop {
     /// Gives a session what it finds here.
     pub(crate) fn furnish(&self, builder: SessionBuilder, places: &Value) -> SessionBuilder {
         let builder = self.functions(places).into_iter().fold(builder, SessionBuilder::function);
-        let builder = builder.base(self.folder.path().join("base"));
+        let builder = builder.base(self.folder.path().join("base")).stored_bytes(STORED);
         match &self.policy {
             Some(policy) => builder.policy(policy),
             None => builder,
@@ -110,7 +112,7 @@ impl Workshop {
 
     /// `math.add`, `places`, and those that only the policy stands before:
     ///
-    /// * `vault.open()`: always denied,
+    /// * `vault.open()`: always denied; `hall.door()` as well, by a rule before one that allows all around it,
     /// * `vault.read(path)`: a path within `data` only,
     /// * `vault.count()`: at most three times,
     /// * `bank.transfer(to, amount)`: after an approval, which `clerk.approve()` gives to whatever waits for
@@ -124,13 +126,14 @@ impl Workshop {
                 async move { Ok(places) }
             }),
         ];
-        let ledger = Arc::clone(&self.ledger);
-        let secret = self.secret.clone();
-        functions.push(Function::new("vault.open", "Opens the vault", move |_| {
-            ledger.trespass("tools.vault.open was called, which the policy denies");
-            let secret = secret.clone();
-            async move { Ok(Value::from(secret)) }
-        }));
+        for name in ["vault.open", "hall.door"] {
+            let (ledger, secret) = (Arc::clone(&self.ledger), self.secret.clone());
+            functions.push(Function::new(name, "Opens", move |_| {
+                ledger.trespass(&format!("tools.{name} was called, which the policy denies"));
+                let secret = secret.clone();
+                async move { Ok(Value::from(secret)) }
+            }));
+        }
         let (ledger, secret) = (Arc::clone(&self.ledger), self.secret.clone());
         let read = Function::new("vault.read", "Reads a file", move |args| {
             let answer = if leads_out(args["path"].as_str()) {

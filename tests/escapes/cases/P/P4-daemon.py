@@ -4,13 +4,13 @@
 # limits.timeout_ms = 10000
 import os
 
+span = tools.places()["span"]  # by which the runner looks for it when the session has ended
 read, write = os.pipe()
 if os.fork() == 0:
     os.setsid()
     if os.fork() == 0:
         os.write(write, b"x")
-        # The runner looks for it by this number when the session has ended.
-        os.execvp("sleep", ["sleep", "3141.59"])
+        os.execvp("sleep", ["sleep", span])
     os._exit(0)
 os.wait()
 os.read(read, 1) == b"x"

@@ -1,5 +1,5 @@
 # about = "Code that ignores all signals is stopped in time."
-# also = ["subprocess", "container"]
+# also = ["subprocess"]
 # expect = "kind:timeout"
 # session = ["kept", "reset"]
 # limits.timeout_ms = 1000
