@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use pcm_fences::{Fence, holds};
+
 use crate::address::special;
 use crate::target::{Host, Target};
 use crate::{HostRule, NetworkError};
@@ -33,6 +35,9 @@ impl NetworkProfile {
 
     /// Decides on a target before anybody is asked about its name.
     pub(crate) fn check_target(&self, target: &Target) -> Result<(), NetworkError> {
+        if !holds(Fence::Rules) {
+            return Ok(());
+        }
         match self {
             Self::None => Err(NetworkError::Off { rule: target.rule() }),
             Self::Full => Ok(()),
@@ -51,7 +56,9 @@ impl NetworkProfile {
         target: &Target,
         address: IpAddr,
     ) -> Result<(), NetworkError> {
-        let Some(special) = special(address) else { return Ok(()) };
+        let Some(special) = special(address).filter(|_| holds(Fence::Addresses)) else {
+            return Ok(());
+        };
         if self.rules().iter().any(|rule| rule.opens(target, address, special)) {
             return Ok(());
         }

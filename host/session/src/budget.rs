@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use pcm_fences::{Fence, holds};
 use pcm_runtime_api::HostError;
 
 /// More than agents need, and less than fills a disk.
@@ -22,7 +23,10 @@ impl Budget {
 
     /// Counts what is to be stored, unless it is too much.
     pub(crate) fn take(&self, bytes: usize) -> Result<(), HostError> {
-        let add = |used: u64| used.checked_add(bytes as u64).filter(|used| *used <= self.bytes);
+        let add = |used: u64| {
+            used.checked_add(bytes as u64)
+                .filter(|used| *used <= self.bytes || !holds(Fence::StoredBytes))
+        };
         match self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add) {
             Ok(_) => Ok(()),
             Err(used) => {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use pcm_fences::{Fence, holds};
 use pcm_middleware::{Caller, Chain};
 use pcm_runtime_api::{HostCall, HostError, HostPort, Namespace, Payload};
 use pcm_tools::Registry;
@@ -37,7 +38,10 @@ impl Entrance {
         let Some(Value::String(name)) = call.args.value.get_mut("name") else { return };
         let Some((tool, last)) = name.rsplit_once('.') else { return };
         let is_twice = tool.rsplit('.').next() == Some(last) && self.tools.tool(name).is_none();
-        if is_twice && self.tools.tool(tool).is_some_and(|tool| tool.default_callable().is_some()) {
+        if is_twice
+            && holds(Fence::Aliases)
+            && self.tools.tool(tool).is_some_and(|tool| tool.default_callable().is_some())
+        {
             name.truncate(tool.len());
         }
     }

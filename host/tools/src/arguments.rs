@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use pcm_fences::{Fence, holds};
 use pcm_runtime_api::ValueType;
 use serde_json::{Map, Value};
 
@@ -45,6 +46,9 @@ pub(crate) fn complete(
     args: &mut Map<String, Value>,
 ) -> Result<(), ToolError> {
     for (name, value) in &*args {
+        if !holds(Fence::Declared) {
+            break;
+        }
         let Some(parameter) = parameters.iter().find(|parameter| parameter.name == *name) else {
             return Err(unknown(tool, name, parameters.iter().map(|each| each.name.as_str())));
         };

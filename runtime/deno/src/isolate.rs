@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use deno_core::v8::{self, CreateParams, OomDetails, UniqueRef};
 use deno_core::{JsRuntime, RuntimeOptions};
+use pcm_fences::{Fence, holds};
 use pcm_runtime_guest::Stop;
 
 use crate::files::SharedFiles;
@@ -24,10 +25,11 @@ const HEAP_RESERVE: usize = 2 << 30;
 /// Makes an isolate on this thread, which becomes its own.
 pub(crate) fn make() -> JsRuntime {
     platform::start();
+    let buffers = if holds(Fence::Buffers) { BUFFERS } else { usize::MAX };
     let params = CreateParams::default()
         .heap_limits(0, HEAP)
         .allow_atomics_wait(false)
-        .array_buffer_allocator(allocator(BUFFERS));
+        .array_buffer_allocator(allocator(buffers));
     let mut runtime = JsRuntime::new(RuntimeOptions {
         extensions: vec![ops::extension()],
         create_params: Some(params),

@@ -6,6 +6,7 @@
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
+use pcm_fences::{Fence, holds};
 use pcm_runtime_api::{Limits, NoHost};
 use pcm_runtime_guest::{Active, Control, Ending, Run, RunOptions, Stop};
 use tokio::runtime::Handle;
@@ -219,6 +220,7 @@ fn work(
     let Some(memory) = interpreter.ready_memory() else { return (gone(), false) };
     watch.begin(&control, memory);
     let most_memory = run.limits().memory_bytes;
+    let most_memory = if holds(Fence::DenoMemory) { most_memory } else { u64::MAX };
     let current = Current {
         active: {
             let _entered = runtime.enter();

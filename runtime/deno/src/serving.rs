@@ -3,6 +3,7 @@
 use std::fmt;
 
 use deno_core::v8::IsolateHandle;
+use pcm_fences::{Fence, holds};
 use pcm_runtime_guest::{Active, Stop};
 use tokio::runtime::Handle;
 
@@ -91,7 +92,8 @@ impl Serving {
 
     /// The bytes that Python may hold.
     pub(crate) fn most_memory(&self) -> u64 {
-        self.current.as_ref().map_or(u64::MAX, |it| it.active.run.limits().memory_bytes)
+        let current = self.current.as_ref().filter(|_| holds(Fence::DenoMemory));
+        current.map_or(u64::MAX, |it| it.active.run.limits().memory_bytes)
     }
 
     pub(crate) fn active(&mut self) -> Result<&mut Active, Verdict> {

@@ -1,5 +1,7 @@
 //! The bound on Python's memory, which is written in its WebAssembly: nobody inside can raise it.
 
+use pcm_fences::{Fence, holds};
+
 /// Of one step of memory.
 pub(crate) const WASM_PAGE: u64 = 64 << 10;
 const MEMORY_SECTION: u8 = 5;
@@ -24,6 +26,7 @@ pub(crate) fn with_most_memory(module: &[u8], bytes: u64) -> Option<Vec<u8>> {
             return None;
         }
         let mut bounded = module.to_vec();
+        let bytes = if holds(Fence::DenoMemory) { bytes } else { u64::MAX };
         let pages = (bytes / WASM_PAGE).min(MOST_PAGES);
         write(bounded.get_mut(most..end)?, pages)?;
         return Some(bounded);

@@ -14,12 +14,15 @@ use std::sync::Arc;
 use cap_fs_ext::{DirExt as _, FollowSymlinks, OpenOptionsFollowExt as _};
 use cap_std::ambient_authority;
 use cap_std::fs::OpenOptionsExt as _;
-use cap_std::fs::{Dir, File, OpenOptions};
+use cap_std::fs::{Dir, File, Metadata, OpenOptions};
+use pcm_fences::{Fence, holds};
 use pcm_runtime_api::{
     Creation, FileStat, HostFile, HostFolder, MountAccess, MountSource, OpenFolder, SetTime,
     TakeEntry,
 };
-use rustix::fs::{AtFlags, FileType, OFlags, Timespec, Timestamps, UTIME_OMIT, fstat, utimensat};
+use rustix::fs::{
+    AtFlags, FileType, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT, fstat, openat, utimensat,
+};
 use rustix::io::Errno as System;
 
 use crate::packages::OpenPackages;
@@ -115,7 +118,11 @@ impl LocalFolder {
 
 impl HostFolder for LocalFolder {
     fn stat(&self, path: &str) -> io::Result<FileStat> {
-        let metadata = self.dir()?.symlink_metadata(relative(path))?;
+        let metadata = if holds(Fence::Beneath) {
+            self.dir()?.symlink_metadata(relative(path))?
+        } else {
+            Metadata::from_file(&wherever_it_leads(&*self.dir()?, relative(path))?)?
+        };
         Ok(host_stat::of_path(&metadata, &self.numbers))
     }
 
@@ -139,6 +146,9 @@ impl HostFolder for LocalFolder {
     fn open_to_read(&self, path: &str) -> io::Result<HostFile> {
         if !self.is_file(path)? {
             return Err(System::ACCESS.into());
+        }
+        if !holds(Fence::Beneath) {
+            return self.regular(File::from_std(wherever_it_leads(&*self.dir()?, relative(path))?));
         }
         self.regular(self.dir()?.open_with(relative(path), options().read(true))?)
     }
@@ -226,6 +236,12 @@ fn options() -> OpenOptions {
     let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
     options.custom_flags(flags.bits().cast_signed()).follow(FollowSymlinks::No);
     options
+}
+
+/// What is at a path, all links followed: for the check that somebody notices when this is done.
+fn wherever_it_leads(dir: &Dir, path: &str) -> io::Result<std::fs::File> {
+    let opened = openat(dir, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    Ok(opened.into())
 }
 
 fn relative(path: &str) -> &str {

@@ -1,5 +1,7 @@
 //! Names that a writable mount keeps from being written.
 
+use pcm_fences::{Fence, holds};
+
 /// Files and folders whose content the host may run or obey later without being asked: hooks and
 /// configuration of version control, shells, editors, package managers and coding agents. Nothing
 /// with such a name, and nothing below it, can be written, made, moved or deleted in a writable
@@ -41,10 +43,11 @@ pub const PROTECTED_NAMES: [&str; 24] = [
 
 /// Whether a component of `path` is a protected name.
 pub(crate) fn is_protected(path: &str) -> bool {
-    path.split('/').any(|name| {
-        let name = folded(name);
-        PROTECTED_NAMES.contains(&name.as_str())
-    })
+    holds(Fence::Protected)
+        && path.split('/').any(|name| {
+            let name = folded(name);
+            PROTECTED_NAMES.contains(&name.as_str())
+        })
 }
 
 /// The name as a forgiving file system would compare it: without regard to case, to characters that

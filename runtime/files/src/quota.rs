@@ -1,5 +1,6 @@
 //! How much a session may keep.
 
+use pcm_fences::{Fence, holds};
 use pcm_runtime_api::Limits;
 
 /// The longest name of a file or folder, in bytes of UTF-8.
@@ -23,7 +24,8 @@ pub struct Quota {
 
 impl From<&Limits> for Quota {
     fn from(limits: &Limits) -> Self {
-        Self { bytes: limits.vfs_bytes, entries: limits.vfs_entries, depth: limits.vfs_depth }
+        let bytes = if holds(Fence::Quota) { limits.vfs_bytes } else { u64::MAX };
+        Self { bytes, entries: limits.vfs_entries, depth: limits.vfs_depth }
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use pcm_fences::{Fence, holds};
 use pcm_runtime_api::Limits;
 use rustix::time::{ClockId, clock_gettime};
 use tokio::sync::watch;
@@ -19,6 +20,8 @@ use crate::{Clock, Stop};
 const GRACE_CPU: Duration = Duration::from_millis(100);
 /// The time in which it must end in any case.
 const GRACE: Duration = Duration::from_secs(1);
+/// What the grace is without the fence: for ever would be a test that never ends.
+const LATE: Duration = Duration::from_secs(8);
 /// Halfway through the grace the guest is interrupted once more.
 const INTERRUPTS: u8 = 2;
 
@@ -96,13 +99,13 @@ impl Control {
         let Some(told) = &mut *told else {
             let Some(stop) = self.due() else { return Step::GoOn };
             *told = Some(Told { stop, at: Instant::now(), cpu: self.cpu_now(), times: 1 });
-            return Step::Interrupt;
+            return if holds(Fence::Interrupt) { Step::Interrupt } else { Step::GoOn };
         };
         let (time, cpu) = (told.at.elapsed(), self.cpu_now().saturating_sub(told.cpu));
         let over = |part| time >= GRACE / part || cpu >= GRACE_CPU / part;
-        if over(1) {
+        if over(1) && (holds(Fence::HardStop) || time >= LATE) {
             Step::Kill(told.stop)
-        } else if over(2) && told.times < INTERRUPTS {
+        } else if over(2) && told.times < INTERRUPTS && holds(Fence::Interrupt) {
             told.times += 1;
             Step::Interrupt
         } else {
@@ -137,7 +140,7 @@ impl Control {
     /// Waits until the guest has to be stopped, whether it runs or not.
     pub async fn killed(&self) -> Stop {
         let stop = self.called_off().await;
-        sleep(GRACE).await;
+        sleep(if holds(Fence::HardStop) { GRACE } else { LATE }).await;
         self.told().unwrap_or(stop)
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use pcm_fences::{Fence, holds};
 use pcm_runtime_api::{HostCall, HostError, Limits, Payload, ValueType, json_cost};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -24,7 +25,12 @@ impl RunOptions {
     /// The options of a run under `limits`. `shared` is whether other sessions were in the state
     /// that the run begins with: then its random numbers must be renewed.
     pub fn new(limits: &Limits, repr: bool, shared: bool) -> Self {
-        Self { repr, value_bytes: limits.host_call_bytes / 2, recursion: limits.recursion, shared }
+        Self {
+            repr,
+            value_bytes: limits.host_call_bytes / 2,
+            recursion: limits.recursion,
+            shared: shared && holds(Fence::Renewal),
+        }
     }
 
     /// The frame.
@@ -135,7 +141,7 @@ pub fn refusal(error_type: &str, message: &str) -> Vec<u8> {
 pub(crate) fn host_bytes(text: &[u8], limits: &Limits) -> Result<u64, BadFrame> {
     let bytes = json_cost(text);
     let most = limits.host_call_bytes.saturating_mul(EXPANSION);
-    if bytes > most { Err(BadFrame::TooManyParts) } else { Ok(bytes) }
+    if bytes > most && holds(Fence::Parts) { Err(BadFrame::TooManyParts) } else { Ok(bytes) }
 }
 
 #[cfg(test)]

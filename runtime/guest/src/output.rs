@@ -1,5 +1,6 @@
 //! What a run writes, kept up to its limit.
 
+use pcm_fences::{Fence, holds};
 use pcm_runtime_api::{EventSink, LimitHit, LimitName, Limits, MimeBundle, OutputStream, RunEvent};
 
 use crate::frames::host_bytes;
@@ -52,13 +53,14 @@ impl Output {
         bytes: &[u8],
     ) -> Result<(), OutputRefused> {
         self.written = self.written.saturating_add(bytes.len() as u64);
-        if self.written > self.limits.output_stop_bytes() {
+        if self.written > self.limits.output_stop_bytes() && holds(Fence::Output) {
             return self.refuse();
         }
         if self.cut {
             return Ok(());
         }
-        let room = self.limits.output_bytes.saturating_sub(self.kept);
+        let most = if holds(Fence::Output) { self.limits.output_bytes } else { u64::MAX };
+        let room = most.saturating_sub(self.kept);
         let fits = usize::try_from(room).map_or(bytes.len(), |room| bytes.len().min(room));
         self.kept += fits as u64;
         let text = match stream {

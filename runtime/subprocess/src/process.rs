@@ -12,6 +12,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use pcm_fences::{Fence, holds};
 use pcm_runtime_jail::{Cgroup, CgroupLimits, KernelWalls, PreparedWalls, TcpPorts};
 use rustix::process::{
     Pid, Resource, Rlimit, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group,
@@ -75,7 +76,7 @@ struct Held {
 impl Held {
     /// Whether it is gone, once it was killed.
     fn is_gone(&mut self) -> bool {
-        self.group.iter().for_each(Cgroup::kill); // one of them may just have forked
+        self.group.iter().filter(|_| holds(Fence::Descendants)).for_each(Cgroup::kill); // one of them may just have forked
         !matches!(self.child.try_wait(), Ok(None))
     }
 }
@@ -117,9 +118,11 @@ fn starter() -> io::Result<Sender<Wanted>> {
 fn start(launch: Launch) -> io::Result<Process> {
     let [(out, out_end), (err, err_end)] = [io::pipe()?, io::pipe()?];
     let mut command = Command::new(launch.program);
+    if holds(Fence::Environment) {
+        command.env_clear();
+    }
     command
         .args(launch.arguments)
-        .env_clear()
         .envs(launch.environment)
         .current_dir(launch.folder.path().join(launch.work))
         .process_group(0)
@@ -132,14 +135,17 @@ fn start(launch: Launch) -> io::Result<Process> {
     // When memory is short it shall be the kernel that ends, not what started it.
     let _ = fs::write(format!("/proc/{}/oom_score_adj", child.id()), "1000");
     let group = launch.counts.then(|| {
-        let group = Cgroup::make(&CgroupLimits { memory: None, tasks: Some(TASKS) });
+        let group = Cgroup::make(&CgroupLimits {
+            memory: None,
+            tasks: holds(Fence::Tasks).then_some(TASKS),
+        });
         group.and_then(|group| group.add(child.id()).map(|()| group)).ok()
     });
     let bounded = group.as_ref().is_none_or(Option::is_some);
     let group = group.flatten();
     let held = Some(Held { child, group, folder: launch.folder });
     let process = Process { held, fate: None, pid, memory: None, output: Some([out, err]) };
-    if !bounded {
+    if !bounded && holds(Fence::Tasks) {
         process.limit(Resource::Nproc, tasks_of_user() + MORE_TASKS)?;
     }
     Ok(process)
@@ -222,6 +228,10 @@ impl Process {
 
     /// Ends it and what it has started. Only as long as nobody has taken note of its end.
     fn end_group(&self) {
+        if !holds(Fence::Descendants) {
+            let _ = kill_process(self.pid, Signal::KILL);
+            return;
+        }
         let _ = kill_process_group(self.pid, Signal::KILL); // they may have ended
         let _ = kill_process(self.pid, Signal::KILL);
         self.group().iter().for_each(|group| group.kill());
@@ -275,7 +285,9 @@ fn tasks_of_user() -> u64 {
 /// What is wanted around a kernel in an environment: its own folders, the programs of the system, and no
 /// network.
 pub(crate) fn walls(readable: Vec<PathBuf>, writable: Vec<PathBuf>, closed: bool) -> KernelWalls {
-    const SYSTEM: [&str; 12] = [
+    // Not `/dev`: whoever may open the disk has all files. The few devices that give nothing away are
+    // allowed anyway.
+    const SYSTEM: [&str; 11] = [
         "/usr",
         "/bin",
         "/sbin",
@@ -283,7 +295,6 @@ pub(crate) fn walls(readable: Vec<PathBuf>, writable: Vec<PathBuf>, closed: bool
         "/lib32",
         "/lib64",
         "/etc",
-        "/dev",
         "/proc",
         "/sys/devices",
         "/nix",

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use pcm_fences::{Fence, holds};
 use pcm_python_wasm::{Metering, Signals};
 use pcm_runtime_api::{Limits, SandboxConfig};
 use pcm_runtime_guest::{Active, Control, Run, RunOptions, Step, Stop};
@@ -139,7 +140,7 @@ impl Instance {
         self.store.set_epoch_deadline(1);
         self.send(&options, source).await?;
         if self.metering == Metering::Fuel {
-            self.store.set_fuel(fuel)?;
+            self.store.set_fuel(if holds(Fence::Fuel) { fuel } else { u64::MAX })?;
         }
         let lengths = (i32::try_from(options.len())?, i32::try_from(source.len())?);
         let outcome = self.run.call_async(&mut self.store, lengths).await?;
@@ -290,5 +291,6 @@ impl Drop for Instance {
 
 fn limiter(limits: &Limits) -> StoreLimits {
     let bytes = usize::try_from(limits.memory_bytes).unwrap_or(usize::MAX);
+    let bytes = if holds(Fence::Memory) { bytes } else { usize::MAX };
     StoreLimitsBuilder::new().memory_size(bytes).build()
 }

@@ -32,6 +32,10 @@ pub struct Case {
     /// By a backend's key, what is different there.
     #[serde(default)]
     pub except: BTreeMap<String, Exception>,
+    /// Whether it is about the evaluator alone, which is the same one wherever a wall stands: `evaluator_alone`
+    /// at the top of its file says so.
+    #[serde(skip)]
+    pub evaluator_alone: bool,
     /// The file it stands in.
     #[serde(skip)]
     pub file: PathBuf,

@@ -13,6 +13,9 @@ use crate::case::{Action, Case, Exception, Step};
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
+    /// [`Case::evaluator_alone`] of all its cases.
+    #[serde(default)]
+    evaluator_alone: bool,
     case: Vec<Spanned<Case>>,
 }
 
@@ -42,7 +45,8 @@ fn parse(file: &Path, text: &str) -> Result<Vec<Case>> {
     for spanned in parsed.case {
         let line =
             1 + text.bytes().take(spanned.span().start).filter(|byte| *byte == b'\n').count();
-        let case = Case { file: file.to_owned(), line, ..spanned.into_inner() };
+        let evaluator_alone = parsed.evaluator_alone;
+        let case = Case { file: file.to_owned(), line, evaluator_alone, ..spanned.into_inner() };
         check(&case).with_context(|| case.to_string())?;
         ensure!(seen.insert(case.id.clone()), "{case}: there are two cases with this id");
         cases.push(case);
@@ -148,24 +152,5 @@ mod tests {
                     code = [\"x = '\", 0xff, { repeat = \"ab\", times = 2 }, \"'\"]\n";
         let cases = parse(Path::new("cases/topic.toml"), text).unwrap();
         assert_eq!(cases[0].steps[0].code.as_ref().unwrap().bytes(), b"x = '\xffabab'");
-    }
-
-    /// Behaviours that no case can show, and what shows them.
-    const SHOWN_ELSEWHERE: [(u32, &str); 4] = [
-        (21, "runtime/deno/tests: whatever does not end is stopped and the next run works"),
-        (22, "of the wall subprocess"),
-        (40, "host/session/tests: two layers, and another chain in their place"),
-        (64, "host/session/tests: a package that nobody wanted is removed"),
-    ];
-
-    #[test]
-    fn behaviours_1_to_67_have_cases() {
-        let cases = load_cases(&Path::new(env!("CARGO_MANIFEST_DIR")).join("cases")).unwrap();
-        let mut proven: BTreeSet<u32> = cases.iter().filter_map(|case| case.spec).collect();
-        for (number, place) in SHOWN_ELSEWHERE {
-            assert!(proven.insert(number), "{number} has a case, and is also said to be {place}");
-        }
-        let missing: Vec<u32> = (1..=67).filter(|number| !proven.contains(number)).collect();
-        assert!(missing.is_empty(), "SPEC §10.2 has behaviours without a case: {missing:?}");
     }
 }

@@ -289,6 +289,7 @@ mod tests {
             host: None,
             steps: steps.into_values().next().unwrap(),
             except: BTreeMap::new(),
+            evaluator_alone: false,
             file: "cases/topic.toml".into(),
             line: 1,
         }

@@ -12,8 +12,11 @@ use tokio::time::{sleep, timeout};
 
 use crate::canary::{Canaries, secret};
 use crate::case::{Across, Case, Header};
-use crate::host::Hosted;
+use crate::echo::Echo;
+use crate::expect::Outcome;
+use crate::host::{Hosted, Setting};
 use crate::memory::{Before, SLACK};
+use crate::processes::left_behind;
 use crate::wall::Wall;
 
 /// How long a session may keep silent before it counts as stuck: twice the default timeout.
@@ -49,12 +52,28 @@ impl fmt::Display for Breach {
 impl std::error::Error for Breach {}
 
 /// Runs all programs of a case behind a wall.
-pub async fn attack(wall: Wall, case: &Case, canaries: &Canaries) -> Result<(), Breach> {
+pub async fn attack(
+    wall: Wall,
+    case: &Case,
+    canaries: &Canaries,
+    echo: Echo,
+) -> Result<(), Breach> {
+    let about = &case.header.about;
+    let name = format!("{}-{}: {about} ({})", case.line, case.name, case.file.display());
+    let setting = match Setting::new(wall, &case.header, canaries, echo) {
+        Ok(setting) => setting,
+        Err(error) => {
+            let faults = vec![format!("there is no host: {error:#}")];
+            return Err(Breach { case: name, faults, results: Vec::new() });
+        }
+    };
     let mut attack = Attack {
         wall,
         header: &case.header,
+        expected: case.expected(wall.backend.key()),
         limits: case.header.limits.limits(),
         canaries,
+        setting,
         faults: Vec::new(),
         results: Vec::new(),
     };
@@ -64,16 +83,16 @@ pub async fn attack(wall: Wall, case: &Case, canaries: &Canaries) -> Result<(), 
     if attack.faults.is_empty() {
         return Ok(());
     }
-    let about = &case.header.about;
-    let case = format!("{}-{}: {about} ({})", case.line, case.name, case.file.display());
-    Err(Breach { case, faults: attack.faults, results: attack.results })
+    Err(Breach { case: name, faults: attack.faults, results: attack.results })
 }
 
 struct Attack<'a> {
     wall: Wall,
     header: &'a Header,
+    expected: Vec<Outcome>,
     limits: Limits,
     canaries: &'a Canaries,
+    setting: Setting,
     faults: Vec<String>,
     /// Of the last program.
     results: Vec<ExecutionResult>,
@@ -87,10 +106,10 @@ impl Attack<'_> {
     async fn run(&mut self, programs: &[String]) -> Result<()> {
         let sibling = Sibling::start(self.wall).await?;
         // A place for sessions that was used before keeps some memory; that is not the attack's.
-        self.session().await?.session.close().await;
+        self.session(0).await?.session.close().await;
         let before = Before::now();
         for (number, program) in (1..).zip(programs) {
-            self.let_loose(program, number == programs.len(), &sibling.secret).await?;
+            self.let_loose(program, number, number == programs.len(), &sibling.secret).await?;
         }
         let named = self.header.host_mib.map(|mib| mib << 20);
         // 16 times: what SECURITY.md allows for a frame.
@@ -101,23 +120,25 @@ impl Attack<'_> {
         if self.canaries.was_knocked() {
             self.fault("somebody connected to the canary's port");
         }
+        self.faults.extend(self.setting.faults()?);
         sibling.check().await
     }
 
-    async fn session(&self) -> Result<Hosted> {
+    /// For the program of this number.
+    async fn session(&self, number: usize) -> Result<Hosted> {
         let Header { rollback, .. } = *self.header;
         let config = SandboxConfig { rollback, ..self.limits.clone().into() };
-        Ok(Hosted::start(self.wall, config, self.canaries.places()).await?)
+        Ok(self.setting.start(config, number).await?)
     }
 
     /// As many sessions as the header says.
-    async fn victims(&self) -> Result<Vec<Hosted>> {
+    async fn victims(&self, number: usize) -> Result<Vec<Hosted>> {
         let mut victims: Vec<Hosted> = Vec::new();
         while victims.len() < self.header.sessions {
             let victim = match victims.first() {
                 Some(first) if self.header.forked => first.fork().await?,
                 _ => {
-                    let fresh = self.session().await?;
+                    let fresh = self.session(number).await?;
                     let prepared = fresh.session.run("survivor = 41").await;
                     ensure!(prepared.is_ok(), "a session does not work: {:?}", prepared.error);
                     fresh
@@ -129,8 +150,14 @@ impl Attack<'_> {
     }
 
     /// Runs a program in all sessions at once.
-    async fn let_loose(&mut self, program: &str, is_last: bool, sibling: &str) -> Result<()> {
-        let victims = self.victims().await?;
+    async fn let_loose(
+        &mut self,
+        program: &str,
+        number: usize,
+        is_last: bool,
+        sibling: &str,
+    ) -> Result<()> {
+        let victims = self.victims(number).await?;
         let start = |victim: &Hosted| {
             if let Some(after) = self.header.interrupt_after_ms {
                 interrupt_later(victim.session.clone(), Duration::from_millis(after));
@@ -151,6 +178,10 @@ impl Attack<'_> {
             self.aftermath(&victim.session, state).await?;
             victim.session.close().await;
         }
+        let left = left_behind().await;
+        if left > 0 {
+            self.fault(format!("{left} of the programs that it started are left"));
+        }
         Ok(())
     }
 
@@ -159,14 +190,13 @@ impl Attack<'_> {
     }
 
     fn judge(&mut self, result: &ExecutionResult, wall: Duration, is_last: bool, sibling: &str) {
-        let expected = self.header.expect.all();
         let is_expected = if is_last {
-            expected.iter().any(|outcome| outcome.allows(result))
+            self.expected.iter().any(|outcome| outcome.allows(result))
         } else {
             result.is_ok()
         };
         if !is_expected {
-            let expected: Vec<String> = expected.iter().map(ToString::to_string).collect();
+            let expected: Vec<String> = self.expected.iter().map(ToString::to_string).collect();
             let got = result.error.as_ref().map_or_else(
                 || format!("the value {}", result.value),
                 |error| format!("{}, {error}", error.kind),
@@ -280,7 +310,7 @@ struct Sibling {
 
 impl Sibling {
     async fn start(wall: Wall) -> Result<Self> {
-        let hosted = Hosted::start(wall, SandboxConfig::default(), json!(null)).await?;
+        let hosted = Setting::plain(wall, json!(null)).start(SandboxConfig::default(), 1).await?;
         let sibling = Self { hosted, secret: secret() };
         let code = format!("sibling_secret = {:?}", sibling.secret);
         let result = sibling.hosted.session.run(code).await;

@@ -48,6 +48,11 @@ impl Canaries {
         })
     }
 
+    /// The secret of the file, for others to put where it must not be found.
+    pub(crate) fn content(&self) -> &str {
+        &self.content
+    }
+
     /// The canaries that a text shows.
     pub fn seen_in(&self, text: &str) -> Vec<&'static str> {
         let secrets = [("environment", &self.variable), ("file", &self.content)];

@@ -8,15 +8,19 @@
 //!     pass
 //! ```
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 use pcm_conformance::case::CaseLimits;
-use pcm_sandbox::SessionState;
+use pcm_sandbox::{BackendKind, SessionState};
 use serde::Deserialize;
 
 use crate::expect::Outcome;
+
+/// The backends that promise to hold code of strangers, whatever it does.
+const PROMISING: [&str; 2] = ["wasm", "deno-sandbox"];
 
 /// Between two programs of a file: the second one runs in a session of its own, after that of the
 /// first one has ended.
@@ -36,8 +40,32 @@ pub struct Header {
     /// The limits of its sessions, where they differ from the defaults.
     #[serde(default)]
     pub limits: CaseLimits,
-    /// The backends that it is for, by their keys; all of them, where nothing is said.
+    /// The backends that it is for, by their keys; where nothing is said, those that promise to hold
+    /// code of strangers: wasm and deno-sandbox.
     pub backends: Option<Vec<String>>,
+    /// Backends that it is for besides.
+    #[serde(default)]
+    pub also: Vec<String>,
+    /// How the last program may end on single backends besides, by their keys.
+    #[serde(default)]
+    pub expect_in: BTreeMap<String, OneOrMore<Outcome>>,
+    /// What is behind the port of its sessions.
+    #[serde(default)]
+    pub host: HostKind,
+    /// With the workshop: every call is under `workshop/policy.yaml`.
+    #[serde(default)]
+    pub policy: bool,
+    /// With the workshop: its folders `open` and `closed` are mounted, at `/open` to be written and at
+    /// `/closed` to be read.
+    #[serde(default)]
+    pub mounts: bool,
+    /// With the workshop: every program of the file is in a workspace of its own.
+    #[serde(default)]
+    pub workspaces: bool,
+    /// With the memory: the rules of the network that its sessions have, in which `{echo}` stands for the
+    /// port of a server that tells what it was asked.
+    #[serde(default)]
+    pub network: Vec<String>,
     /// What the host may hold besides the memory of the sessions and then keep for other ones, in
     /// MiB; 16 times [`Limits::host_call_bytes`](pcm_sandbox::Limits) and next to nothing, where
     /// nothing is said.
@@ -55,6 +83,17 @@ pub struct Header {
     pub rollback: bool,
     /// How the results of these sessions compare.
     pub across: Option<Across>,
+}
+
+/// What is behind the port of the sessions.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HostKind {
+    /// The host of the conformance suite, in memory: [`host`](crate::host).
+    #[default]
+    Memory,
+    /// A real one over a folder, with tools of all kinds: [`workshop`](crate::workshop).
+    Workshop,
 }
 
 /// How the results of several sessions compare that ran the same program.
@@ -113,8 +152,21 @@ pub struct Case {
 impl Case {
     /// Whether it is for the backend with this key.
     pub fn is_for(&self, backend: &str) -> bool {
-        let named = self.header.backends.as_ref();
-        named.is_none_or(|backends| backends.iter().any(|key| key == backend))
+        let is_named = |keys: &[String]| keys.iter().any(|key| key == backend);
+        let named = self.header.backends.as_deref();
+        named.map_or_else(|| PROMISING.contains(&backend), is_named) || is_named(&self.header.also)
+    }
+
+    /// Whether it is about what stands behind the port: tools, names, data. Where the sandbox is makes no
+    /// difference to that.
+    pub fn is_about_host(&self) -> bool {
+        self.line.starts_with(['A', 'D', 'T', 'Z'])
+    }
+
+    /// How the last program may end on the backend with this key.
+    pub fn expected(&self, backend: &str) -> Vec<Outcome> {
+        let besides = self.header.expect_in.get(backend).map_or(&[][..], OneOrMore::all);
+        self.header.expect.all().iter().chain(besides).cloned().collect()
     }
 
     fn parse(file: &Path, text: &str) -> Result<Self> {
@@ -132,6 +184,13 @@ impl Case {
         ensure!(!header.expect.all().is_empty(), "`expect` says nothing");
         ensure!(header.sessions > 0, "a case needs a session");
         ensure!(header.sessions > 1 || header.across.is_none(), "`across` one session");
+        let is_plain = !(header.policy || header.mounts || header.workspaces);
+        ensure!(header.host == HostKind::Workshop || is_plain, "only the workshop has that");
+        ensure!(header.host == HostKind::Memory || header.network.is_empty(), "it has no network");
+        let named = header.backends.iter().flatten().chain(&header.also);
+        for key in named.chain(header.expect_in.keys()) {
+            ensure!(key.parse::<BackendKind>().is_ok(), "{key} is no backend");
+        }
         Ok(Self {
             line: line.to_owned(),
             name: name.to_owned(),
@@ -169,8 +228,6 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test may stop at once")]
 
-    use std::collections::BTreeSet;
-
     use super::*;
 
     const FILE: &str = "cases/C/C1-loop.py";
@@ -190,7 +247,20 @@ mod tests {
         assert_eq!(case.header.session.all(), [SessionState::Kept]);
         assert_eq!(case.header.limits.limits().fuel, Some(7));
         assert_eq!(case.programs, [text]);
-        assert!(case.is_for("wasm"));
+        assert!(case.is_for("wasm") && case.is_for("deno-sandbox") && !case.is_for("container"));
+    }
+
+    #[test]
+    fn a_case_names_the_backends_that_it_is_for() {
+        let case =
+            |more: &str| parse(&format!("# about = \"a\"\n# expect = \"ok\"\n{more}")).unwrap();
+        let only =
+            case("# backends = [\"subprocess\"]\n# expect_in.subprocess = \"kind:crashed\"\n");
+        assert!(only.is_for("subprocess") && !only.is_for("wasm"));
+        assert_eq!(only.expected("subprocess").len(), 2);
+        assert_eq!(only.expected("wasm").len(), 1);
+        let besides = case("# also = [\"container\"]\n");
+        assert!(besides.is_for("container") && besides.is_for("wasm"));
     }
 
     #[test]
@@ -207,23 +277,13 @@ mod tests {
             ("# about = \"a\"\n# expect = \"fine\"\n", "fine"),
             ("# about = \" \"\n# expect = \"ok\"\n", "`about` says nothing"),
             ("# about = \"a\"\n# expect = []\n", "`expect` says nothing"),
+            ("# about = \"a\"\n# expect = \"ok\"\n# policy = true\n", "only the workshop"),
+            ("# about = \"a\"\n# expect = \"ok\"\n# also = [\"x\"]\n", "x is no backend"),
         ] {
             let error = format!("{:#}", parse(text).unwrap_err());
             assert!(error.contains(said), "{error}");
         }
         let misplaced = Case::parse(Path::new("cases/M/C1-loop.py"), "");
         assert!(format!("{:#}", misplaced.unwrap_err()).contains("C1 is no line of group M"));
-    }
-
-    #[test]
-    fn every_line_of_the_groups_has_a_case() {
-        let cases = load_cases(&Path::new(env!("CARGO_MANIFEST_DIR")).join("cases")).unwrap();
-        let lines: BTreeSet<&str> = cases.iter().map(|case| case.line.as_str()).collect();
-        for (group, count) in [("C", 10), ("J", 9), ("M", 9), ("R", 5), ("W", 6)] {
-            for line in (1..=count).map(|number| format!("{group}{number}")) {
-                // A damaged image of a program is a matter of that program: host/cli/tests/cli.
-                assert!(line == "W4" || lines.contains(line.as_str()), "{line} has no case");
-            }
-        }
     }
 }

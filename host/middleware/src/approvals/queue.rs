@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use pcm_fences::{Fence, holds};
 use pcm_runtime_api::Payload;
 use serde::Deserialize;
 use tokio::sync::{broadcast, oneshot};
@@ -140,6 +141,17 @@ struct State {
     grants: HashMap<Key, Grant>,
 }
 
+impl State {
+    /// What the approval of a call would be found by: its session and its arguments.
+    fn granted(&self, key: Key) -> Key {
+        let is_same = |(session, digest): &&Key| {
+            (*session == key.0 || !holds(Fence::ApprovalSession))
+                && (*digest == key.1 || !holds(Fence::ApprovalArguments))
+        };
+        self.grants.keys().find(is_same).cloned().unwrap_or(key)
+    }
+}
+
 /// What a deferred approval is bound to.
 pub(super) type Key = (String, ArgsDigest);
 
@@ -267,6 +279,12 @@ impl Approvals {
         let is_deferred = self.options.is_deferred();
         if is_deferred {
             let key = (request.session_id.clone(), digest);
+            let key = state.granted(key);
+            if let Some(grant) = state.grants.get(&key)
+                && !holds(Fence::ApprovalOnce)
+            {
+                return Ok(Asked::Answered(grant.outcome.clone()));
+            }
             if let Some(grant) = state.grants.remove(&key) {
                 return Ok(Asked::Answered(grant.outcome));
             }

@@ -1,5 +1,7 @@
 //! Paths that lie in a folder.
 
+use pcm_fences::{Fence, holds};
+
 use super::text_glob::leads_back;
 
 /// A folder that paths may be within, relative or absolute.
@@ -29,6 +31,9 @@ impl Folder {
     /// Whether `path` is the folder or lies in it, `..` resolved. None where nobody can say: the path
     /// begins elsewhere, leads out of where it begins, or reads differently on different systems.
     pub(super) fn holds(&self, path: &str) -> Option<bool> {
+        if !holds(Fence::Within) {
+            return Some(path.starts_with(&self.source));
+        }
         let (is_absolute, parts) = parts_of(path)?;
         if path.is_empty() || is_absolute != self.is_absolute {
             return None;

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use pcm_fences::{Fence, holds};
 use pcm_runtime_api::{HostError, Payload};
 
 use super::{Action, Decision, Policy, Rule, poses_as_operation};
@@ -81,7 +82,8 @@ impl PolicyLayer {
         }
         match decision.action {
             Action::Allow => Ok(()),
-            Action::Deny => Err(denied(decision.refusal(&name))),
+            Action::Deny if holds(Fence::Denied) => Err(denied(decision.refusal(&name))),
+            Action::Deny => Ok(()),
             Action::Ask => {
                 let answer = self.ask(context, &decision, &name).await;
                 if answer.is_err() {
@@ -196,7 +198,9 @@ impl Usage {
         if let Some(rate) = rate {
             self.meter.take(rate).map_err(|wait| UsedUp::Rate(rate, wait))?;
         }
-        if let Some(most) = most {
+        if let Some(most) = most
+            && holds(Fence::MaxCalls)
+        {
             let has_room = |calls: u64| (calls < most).then_some(calls + 1);
             let taken = self.calls.fetch_update(Ordering::Relaxed, Ordering::Relaxed, has_room);
             taken.map_err(|_| UsedUp::Calls(most))?;

@@ -5,6 +5,7 @@ use std::os::unix::ffi::OsStringExt as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use pcm_fences::{Fence, holds};
 use pcm_runtime_api::ValueType;
 use serde_json::Value;
 
@@ -39,7 +40,8 @@ pub(crate) fn words(
         positionals.takes_dashes = schema.end_of_options.is_some() || !is_guests || is_number;
         positionals.push_argument(argument, chosen)?;
     }
-    if schema.end_of_options == Some(true) && !positionals.list.is_empty() {
+    let marked = schema.end_of_options == Some(true) && holds(Fence::EndOfOptions);
+    if marked && !positionals.list.is_empty() {
         words.list.push("--".into());
     }
     words.list.append(&mut positionals.list);
@@ -187,7 +189,8 @@ impl Words<'_> {
             return refused("holds a NUL character, which no program can be given".to_owned());
         }
         let begins_with_dash = word.as_encoded_bytes().first() == Some(&b'-');
-        if begins_with_dash && word.len() > 1 && !self.takes_dashes {
+        let is_option = begins_with_dash && word.len() > 1 && holds(Fence::Dashes);
+        if is_option && !self.takes_dashes {
             return refused(
                 "begins with \"-\", so the program might take it for an option; a path can be \
                  written as \"./-…\", and `end_of_options` in its declaration can allow it"

@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use pcm_fences::{Fence, holds};
 use pcm_runtime_api::ValueType;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Method;
@@ -209,12 +210,17 @@ impl Endpoint {
                     let text = values.get(name).and_then(scalar).filter(|text| !text.is_empty());
                     let text = text
                         .ok_or_else(|| ToolError::arguments(tool, format!("{name:?} {IN_PATH}")))?;
-                    path.extend(utf8_percent_encode(&text, UNESCAPED));
+                    if holds(Fence::PathParts) {
+                        path.extend(utf8_percent_encode(&text, UNESCAPED));
+                    } else {
+                        path.push_str(&text);
+                    }
                 }
             }
         }
         // These would climb out of what was declared.
-        if path.split('/').any(|segment| segment == "." || segment == "..") {
+        let climbs = path.split('/').any(|segment| segment == "." || segment == "..");
+        if climbs && holds(Fence::PathParts) {
             let reason = "\".\" and \"..\" are no values for a part of the path";
             return Err(ToolError::arguments(tool, reason));
         }

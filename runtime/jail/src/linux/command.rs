@@ -5,6 +5,7 @@ use std::os::fd::{AsRawFd as _, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
+use pcm_fences::{Fence, holds};
 use rustix::process::Resource;
 
 use super::guardian::Guardian;
@@ -46,7 +47,8 @@ impl KernelWalls {
         report.record(Part::Landlock, PartState::of(&landlock));
         report.record(Part::Seccomp, PartState::of(&filters));
         let report = report.demand(mode)?;
-        let (landlock, filters) = (landlock.ok(), filters.ok());
+        let landlock = landlock.ok().filter(|_| holds(Fence::Landlock));
+        let filters = filters.ok().filter(|_| holds(Fence::Seccomp));
         Ok(PreparedWalls { report, memory: self.memory, landlock, filters })
     }
 

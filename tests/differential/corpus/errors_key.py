@@ -1,0 +1,2 @@
+settings = {"host": "h"}
+settings["port"]

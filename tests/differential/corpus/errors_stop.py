@@ -1,0 +1,5 @@
+def generator():
+    yield 1
+    raise StopIteration("inside")
+
+list(generator())

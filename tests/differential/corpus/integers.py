@@ -1,0 +1,1 @@
+[(-7) // 3, -7 % 3, divmod(7, -3), 1 << 100, ~5, 5 ^ 3, (2 ** 64).bit_length(), int("-0x1f", 16), int("z", 36), bin(-5), 10 ** 18 + 1, (-5).to_bytes(2, "little", signed=True), round(12345, -2), pow(3, -1, 7), abs(-2 ** 63), sum(range(100), start=-1), (255).bit_count()]

@@ -1,0 +1,2 @@
+import itertools as it
+[list(it.accumulate([3, 1, 4, 1, 5], max)), list(it.starmap(pow, [(2, 3), (3, 2)])), [list(g) for _, g in it.groupby([1, 1, 2, 3, 3], lambda n: n % 2)], list(it.dropwhile(lambda n: n < 3, [1, 3, 2])), list(it.compress("abcd", [1, 0, 1, 0])), list(it.combinations_with_replacement("ab", 2)), next(it.islice(it.cycle("xyz"), 100, None)), [*it.tee([1, 2])[1]], list(it.filterfalse(None, [0, 1, "", 2]))]
