@@ -62,9 +62,12 @@ struct Entrant {
 #[derive(Debug)]
 struct Turns {
     entrant: usize,
-    /// Samples in each turn.
+    /// Samples in the next turn.
     count: u32,
-    left: u32,
+    taken: u32,
+    spent: Duration,
+    /// No more of them.
+    over: bool,
     samples: Vec<f64>,
     cpu: f64,
     failed: Option<String>,
@@ -72,9 +75,11 @@ struct Turns {
 
 /// The longest that is waited for one reply.
 const PATIENCE: Duration = Duration::from_mins(1);
-/// What is at least measured, and what of things that take longer than a second.
+/// How many turns there are at least, and how many where one takes longer than a second.
 const FEWEST: u32 = 5;
 const FEWEST_SLOW: u32 = 3;
+/// What takes longer is slow.
+const SLOW: Duration = Duration::from_secs(1);
 /// What takes longer is not done again to see the same.
 const LONG: Duration = Duration::from_secs(2);
 
@@ -139,13 +144,12 @@ impl Bench {
                 continue;
             };
             tell(&one.contestant.key);
-            let mut turn =
-                Turns { entrant, count: 1, left: 0, samples: Vec::new(), cpu: 0.0, failed: None };
+            let mut turn = Turns::new(entrant);
             if Instant::now() >= self.deadline {
-                turn.failed = Some("there was no time left".to_owned());
+                turn.over = true;
             } else {
                 match one.begin(scenario) {
-                    Ok(slow) => turn.plan(slow, scenario, &self.settings),
+                    Ok(one_sample) => turn.plan(one_sample, &self.settings),
                     Err(error) => turn.fail(one, &error),
                 }
             }
@@ -167,14 +171,12 @@ impl Bench {
         turns: &mut [Turns],
         tell: &mut dyn FnMut(&str),
     ) {
-        let most = turns.iter().map(|turn| turn.left).max().unwrap_or(0);
         let mut expected: Option<String> = scenario.printed().map(str::to_owned);
-        for _ in 0..most {
-            for turn in turns.iter_mut().filter(|turn| turn.left > 0) {
+        for _ in 0..self.settings.rounds {
+            for turn in turns.iter_mut() {
                 let Some(one) = self.entrants.get_mut(turn.entrant) else { continue };
-                turn.left -= 1;
-                if Instant::now() >= self.deadline {
-                    turn.left = 0;
+                if turn.is_over(scenario, &self.settings) || Instant::now() >= self.deadline {
+                    turn.over = true;
                     continue;
                 }
                 tell(&one.contestant.key);
@@ -183,12 +185,11 @@ impl Bench {
                     Ok((samples, cpu)) => {
                         turn.samples.extend(samples);
                         turn.cpu += cpu;
+                        turn.taken += 1;
+                        turn.spent += begin.elapsed();
+                        turn.plan(begin.elapsed() / turn.count, &self.settings);
                     }
                     Err(error) => turn.fail(one, &error),
-                }
-                // Memory is the same each time, but for what takes little.
-                if matches!(scenario.how, How::Memory(_)) && begin.elapsed() > LONG {
-                    turn.left = 0;
                 }
             }
             turns.rotate_left(usize::from(!turns.is_empty()));
@@ -220,34 +221,44 @@ impl Bench {
 }
 
 impl Turns {
-    /// So many samples in so many turns as the time of one allows.
-    fn plan(&mut self, one_sample: Duration, scenario: &Scenario, settings: &Settings) {
+    fn new(entrant: usize) -> Self {
+        let (samples, spent) = (Vec::new(), Duration::ZERO);
+        Self { entrant, count: 1, taken: 0, spent, over: false, samples, cpu: 0.0, failed: None }
+    }
+
+    /// So many samples in the next turn as its share of the time has room for.
+    fn plan(&mut self, one_sample: Duration, settings: &Settings) {
         const MOST: f64 = 1000.0;
         let seconds = one_sample.as_secs_f64().max(1e-7);
-        let rounds = settings.rounds.max(1);
-        let fitting = settings.each.as_secs_f64() / seconds;
-        if matches!(scenario.how, How::Memory(_)) {
-            self.left = if settings.quick { 1 } else { FEWEST_SLOW };
-            return;
-        }
+        let fitting = settings.each.as_secs_f64() / f64::from(settings.rounds.max(1)) / seconds;
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             reason = "between one and a thousand"
         )]
-        let whole = |number: f64| number.clamp(1.0, MOST) as u32;
-        self.count = whole(fitting / f64::from(rounds));
-        let fewest = match (settings.quick, seconds > 1.0) {
+        let count = fitting.clamp(1.0, MOST) as u32;
+        self.count = count;
+    }
+
+    /// Whether its time is used up, and there are as many samples as there have to be.
+    fn is_over(&self, scenario: &Scenario, settings: &Settings) -> bool {
+        let each = self.spent / self.taken.max(1);
+        if matches!(scenario.how, How::Memory(_)) {
+            // It is the same each time, but for what takes little.
+            let most = if settings.quick { 1 } else { FEWEST_SLOW };
+            return self.over || self.taken >= most || each > LONG;
+        }
+        let fewest = match (settings.quick, each > SLOW) {
             (true, true) => 1,
             (true, false) | (false, true) => FEWEST_SLOW,
             (false, false) => FEWEST,
         };
-        self.left = whole(fitting).clamp(fewest.min(rounds), rounds.max(1));
+        self.over || (self.taken >= fewest && self.spent >= settings.each)
     }
 
     fn fail(&mut self, entrant: &mut Entrant, error: &BenchError) {
         self.failed = Some(error.to_string());
-        self.left = 0;
+        self.over = true;
         if !matches!(error, BenchError::Failed { .. }) {
             entrant.driver = None;
         }
