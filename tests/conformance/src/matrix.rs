@@ -76,18 +76,20 @@ impl Matrix {
 fn cell(counts: Option<&Counts>) -> String {
     let Some(counts) = counts else { return "-".to_owned() };
     let of = |outcome| counts.get(&outcome).copied().unwrap_or_default();
-    let mut text = of(Outcome::Passed).to_string();
-    for (sign, outcome) in [
-        ('~', Outcome::Different),
-        ('s', Outcome::Skipped),
-        ('o', Outcome::NotInSample),
-        ('!', Outcome::Failed),
-    ] {
-        if of(outcome) > 0 {
-            text.push_str(&format!(" {}{sign}", of(outcome)));
-        }
-    }
-    text
+    let others = [
+        (Outcome::Different, "~"),
+        (Outcome::Skipped, "s"),
+        (Outcome::NotInSample, "o"),
+        (Outcome::Failed, "!"),
+    ];
+    let mut words = vec![of(Outcome::Passed).to_string()];
+    words.extend(
+        others
+            .into_iter()
+            .filter(|(outcome, _)| of(*outcome) > 0)
+            .map(|(outcome, sign)| of(outcome).to_string() + sign),
+    );
+    words.join(" ")
 }
 
 impl fmt::Display for Matrix {

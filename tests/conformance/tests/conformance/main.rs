@@ -9,6 +9,12 @@
 //!
 //! `wasm::differential` and `wasm::generated` are programs of `tests/differential`, here and in CPython.
 
+#![expect(
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "it tells what it compares, and the matrix"
+)]
+
 mod differential;
 mod lib_test;
 mod walls;
