@@ -81,9 +81,8 @@ impl PolicyLayer {
             context.timeout = Some(context.timeout.map_or(longest, |own| own.min(longest)));
         }
         match decision.action {
-            Action::Allow => Ok(()),
             Action::Deny if holds(Fence::Denied) => Err(denied(decision.refusal(&name))),
-            Action::Deny => Ok(()),
+            Action::Allow | Action::Deny => Ok(()),
             Action::Ask => {
                 let answer = self.ask(context, &decision, &name).await;
                 if answer.is_err() {
