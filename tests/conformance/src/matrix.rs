@@ -1,7 +1,7 @@
 //! Cases × walls, counted of what the last runs have written.
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use crate::Case;
 use crate::record::{Outcome, Row, mark};
@@ -84,7 +84,8 @@ fn cell(counts: Option<&Counts>) -> String {
         ('!', Outcome::Failed),
     ] {
         if of(outcome) > 0 {
-            text.push_str(&format!(" {}{sign}", of(outcome)));
+            // Writing to a string does not fail.
+            _ = write!(text, " {}{sign}", of(outcome));
         }
     }
     text

@@ -11,7 +11,9 @@
 //! the root, by `./x fuzz`). Out: nothing, or a panic.
 
 #![expect(
+    clippy::expect_used,
     clippy::missing_panics_doc,
+    clippy::panic,
     reason = "an oracle says by a panic that something does not hold"
 )]
 

@@ -1,6 +1,9 @@
 //! Every oracle over its seeds, and over what the mutator makes of them: as many as take about a second, or for
 //! as long as `PCM_FUZZ_SECONDS` says, from the number that `PCM_FUZZ_NUMBER` says.
 
+#![expect(clippy::print_stderr, reason = "whoever runs a test reads it")]
+
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -99,7 +102,11 @@ fn attempt(target: Target, input: &[u8]) -> Result<(), String> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string does not fail.
+        _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 fn folders_have_oracles() -> Result<(), Failed> {

@@ -9,6 +9,8 @@
 //!
 //! `wasm::differential` and `wasm::generated` are programs of `tests/differential`, here and in CPython.
 
+#![expect(clippy::print_stderr, clippy::print_stdout, reason = "whoever runs a test reads it")]
+
 mod differential;
 mod lib_test;
 mod walls;
