@@ -29,6 +29,7 @@ const NEXT_SESSION: &str = "# ---- next session\n";
 /// What a case says of itself.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key that a header has or has not")]
 pub struct Header {
     /// What it shows, in one sentence.
     pub about: String,

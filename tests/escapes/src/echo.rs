@@ -44,22 +44,18 @@ fn answer(mut stream: TcpStream) -> io::Result<()> {
     let (head, body) = request.split_once("\r\n\r\n").unwrap_or((&request, ""));
     let line = head.lines().next().unwrap_or_default();
     let target = line.split(' ').nth(1).unwrap_or_default();
-    let answer = match target.split_once("/redirect?to=") {
-        Some((_, place)) => {
-            let place = decoded(place);
-            format!("HTTP/1.1 302 Found\r\nLocation: {place}\r\nContent-Length: 0\r\n\r\n")
-        }
-        None => {
-            let is_secret = |field: &&str| field.to_ascii_lowercase().starts_with("authorization:");
-            let fields: Vec<&str> =
-                head.lines().skip(1).filter(|field| !is_secret(field)).collect();
-            let text = json!({"line": line, "fields": fields, "body": body}).to_string();
-            let length = text.len();
-            format!(
-                "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\
-                 Content-Length: {length}\r\n\r\n{text}"
-            )
-        }
+    let answer = if let Some((_, place)) = target.split_once("/redirect?to=") {
+        let place = decoded(place);
+        format!("HTTP/1.1 302 Found\r\nLocation: {place}\r\nContent-Length: 0\r\n\r\n")
+    } else {
+        let is_secret = |field: &&str| field.to_ascii_lowercase().starts_with("authorization:");
+        let fields: Vec<&str> = head.lines().skip(1).filter(|field| !is_secret(field)).collect();
+        let text = json!({"line": line, "fields": fields, "body": body}).to_string();
+        let length = text.len();
+        format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\
+             Content-Length: {length}\r\n\r\n{text}"
+        )
     };
     stream.write_all(answer.as_bytes())
 }
