@@ -140,8 +140,8 @@ fn wasm() -> Result<Arc<dyn Backend>, String> {
 }
 
 fn subprocess() -> Arc<dyn Backend> {
-    // The next session's kernel starts while the one before it runs.
-    let engine = SubprocessEngine::new(KernelConfig { spares: 1, ..KernelConfig::default() });
+    // Cases run one after the other, and other tests beside them: a spare would only take their time.
+    let engine = SubprocessEngine::new(KernelConfig { spares: 0, ..KernelConfig::default() });
     Arc::new(Subprocess(engine))
 }
 
