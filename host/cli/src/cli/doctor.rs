@@ -67,9 +67,16 @@ struct Check {
 }
 
 pub(crate) fn main(args: &DoctorArgs) -> Result<ExitCode, Failure> {
-    let waiting = Waiting::default();
-    let report = super::runtime()?.block_on(waiting.during(examine(waiting.listener())));
     let mut streams = Streams::standard();
+    // What it tries is in its report; only somebody who waits for that wants to hear it before.
+    let is_watched = streams.is_terminal(Stream::Err);
+    let waiting = Waiting::default();
+    let runtime = super::runtime()?;
+    let report = if is_watched {
+        runtime.block_on(waiting.during(examine(waiting.listener())))
+    } else {
+        runtime.block_on(examine(|_| ()))
+    };
     if args.json {
         let text = serde_json::to_string_pretty(&report)
             .map_err(|error| Failure::startup(format!("cannot write JSON: {error}")))?;
