@@ -86,11 +86,28 @@ static PyObject *py_emit(PyObject *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
+/* changes_of(dict): another number when the dict was changed */
+static PyObject *py_changes_of(PyObject *self, PyObject *dict)
+{
+    enum { BITS_FOR_WATCHERS = 12 }; /* see pycore_dict.h */
+    if (!PyDict_Check(dict)) {
+        PyErr_SetString(PyExc_TypeError, "changes_of takes a dict");
+        return NULL;
+    }
+    _Py_COMP_DIAG_PUSH
+    _Py_COMP_DIAG_IGNORE_DEPR_DECLS
+    uint64_t version = ((PyDictObject *)dict)->ma_version_tag;
+    _Py_COMP_DIAG_POP
+    return PyLong_FromUnsignedLongLong(version >> BITS_FOR_WATCHERS);
+}
+
 static PyMethodDef methods[] = {
     {"call", py_call, METH_O, "Sends a request and waits for the reply."},
     {"submit", py_submit, METH_O, "Sends a request; the reply comes through poll."},
     {"poll", py_poll, METH_O, "Waits for a reply to a submitted request."},
     {"emit", py_emit, METH_VARARGS, "Hands output to the host."},
+    {"changes_of", py_changes_of, METH_O, "A number that is another one when the dict was changed."},
+    {"compile_parts", pcm_compile_parts, METH_VARARGS, "Compiles a program and its last expression."},
     {0},
 };
 

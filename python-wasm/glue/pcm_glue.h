@@ -13,5 +13,6 @@ void pcm_gather_free_memory(void);
 void pcm_take_over_hashes(void);
 int pcm_check_iterators(void);
 PyObject *pcm_interrupted(void);
+PyObject *pcm_compile_parts(PyObject *self, PyObject *args);
 
 #endif

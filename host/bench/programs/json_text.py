@@ -15,7 +15,7 @@ records = [
     for number in range(3_000)
 ]
 length = 0
-for _ in range(25):
+for _ in range(9):
     text = json.dumps(records)
     length += len(text)
     records = json.loads(text)

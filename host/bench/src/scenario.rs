@@ -157,7 +157,7 @@ const EACH: &str = "Memory of the processes, shared pages by their share: what e
      the first adds";
 
 /// All of them, in the order in which they are measured: what is asked for most comes first.
-pub static SCENARIOS: [Scenario; 31] = [
+pub static SCENARIOS: [Scenario; 32] = [
     seconds(
         "process-start",
         "Process start to first result",
@@ -239,6 +239,13 @@ pub static SCENARIOS: [Scenario; 31] = [
         "reset",
         "Reset to first result",
         "A session that has run is made fresh, and runs 1 + 1",
+        How::Samples,
+        false,
+    ),
+    seconds(
+        "pooled-reset",
+        "Pooled reset to first result",
+        "The same where something waits that was made ahead of time",
         How::Samples,
         false,
     ),

@@ -79,7 +79,7 @@ pub static TARGETS: [Target; 29] = [
     ),
     target("deno-sandbox", "process start to first result", Faster("process-start", "deno", 8.0)),
     target("deno-sandbox", "pooled checkout", AtMost("pooled-checkout", At::P50, 5.0 * MS)),
-    target("deno-sandbox", "reset", AtMost("reset", At::P50, 60.0 * MS)),
+    target("deno-sandbox", "pooled reset", AtMost("pooled-reset", At::P50, 60.0 * MS)),
     target("deno-sandbox", "trivial run", AtMost("trivial-run", At::P50, 0.5 * MS)),
     target("deno-sandbox", "tool call", AtMost("tool-call", At::P50, 0.3 * MS)),
     target("wasm", "computing against native", Programs("native", 2.5)),

@@ -5,12 +5,14 @@ import sys
 from types import SimpleNamespace
 
 import _pcm_host
-from pcm_guest import Guest, rehearsal
+from pcm_guest import Guest, compiling, interpreter, rehearsal
 from pcm_guest.port import OutputLimitError
 
 __all__ = ["OutputLimitError", "guest", "run"]
 
 rehearsal.import_common_modules()
+compiling.compile_parts = _pcm_host.compile_parts
+interpreter.changes_of = _pcm_host.changes_of
 _port = SimpleNamespace()
 rehearsal.use(_port, rehearsal.RehearsalHost())
 guest = Guest(_port)

@@ -28,7 +28,11 @@ class Program:
     @property
     def awaits(self) -> bool:
         """Whether there is an `await` at top level."""
-        return any(code.co_flags & _IS_COROUTINE for code in (self.body, self.value) if code)
+        body, value = self.body, self.value
+        return bool(
+            (value is not None and value.co_flags & _IS_COROUTINE)
+            or (body is not None and body.co_flags & _IS_COROUTINE)
+        )
 
     def execute(self, scope: dict[str, Any]) -> Any:
         """Runs it to its end and gives its value."""
@@ -55,26 +59,41 @@ def compile_program(source: bytes, filename: str) -> Program:
     """
     text = _decode(source)
     _remember_source(text, filename)
-    awaits = "await" in text or "async" in text
-    if not awaits and _may_be_expression(text):
+    if "await" in text or "async" in text:
+        tree = _parse(text, filename)
+        rewrite(tree)
+        return Program(*_parts_of(tree, filename))
+    return Program(*compile_parts(text, filename, _FLAGS))
+
+
+Parts = tuple[CodeType | None, CodeType | None]
+"""The code of statements, and that of the expression after them."""
+
+
+def _compile_parts(text: str, filename: str, flags: int) -> Parts:
+    if _may_be_expression(text):
         try:
-            return Program(None, compile(text, filename, "eval", _FLAGS, dont_inherit=True))
+            return None, compile(text, filename, "eval", flags, dont_inherit=True)
         except Exception:
             pass  # the long way tells what is wrong with it, if anything is
-    tree = _parse(text, filename)
-    if awaits:
-        rewrite(tree)
+    return _parts_of(_parse(text, filename), filename)
+
+
+compile_parts: Callable[[str, str, int], Parts] = _compile_parts
+"""Parses and compiles what needs no rewriting. A wall that has a faster way puts it here."""
+
+
+def _parts_of(tree: Module, filename: str) -> Parts:
     last = tree.body.pop() if tree.body and isinstance(tree.body[-1], Expr) else None
     body = compile(tree, filename, "exec", _FLAGS, dont_inherit=True) if tree.body else None
-    value = None
-    if isinstance(last, Expr):
-        value = compile(Expression(last.value), filename, "eval", _FLAGS, dont_inherit=True)
-    return Program(body, value)
+    if not isinstance(last, Expr):
+        return body, None
+    return body, compile(Expression(last.value), filename, "eval", _FLAGS, dont_inherit=True)
 
 
 def _decode(source: bytes) -> str:
     source = source.removeprefix(b"\xef\xbb\xbf")
-    if b"coding" in b"".join(source.split(b"\n", 2)[:2]):
+    if b"coding" in source and b"coding" in b"".join(source.split(b"\n", 2)[:2]):
         try:
             return source.decode(detect_encoding(BytesIO(source).readline)[0])
         except LookupError as error:  # there is such a codec, but it is not one of text
@@ -131,17 +150,23 @@ _remembered: dict[str, None] = {}
 
 def _remember_source(text: str, filename: str) -> None:
     """Lets tracebacks and `inspect` show the lines."""
-    lines = [
-        line if len(line) <= _MAX_LINE else f"{line[:_MAX_LINE]}…\n"
-        for line in StringIO(text, newline=None)  # not splitlines(): Python knows fewer ends
-    ]
-    if lines and not lines[-1].endswith("\n"):
-        lines[-1] += "\n"  # as lines of files; Python 3.11 counts it where it points at a column
+    if "\n" in text or "\r" in text:
+        # Not by splitlines(): Python knows fewer ends.
+        lines = [_shown(line) for line in StringIO(text, newline=None)]
+    else:
+        lines = [_shown(text)] if text else []
     _lines[filename] = (len(text), None, lines, filename)
     _remembered.pop(filename, None)
     _remembered[filename] = None
     if len(_remembered) > _MAX_SOURCES:
         _forget(next(iter(_remembered)))
+
+
+def _shown(line: str) -> str:
+    """A line as lines of files are; Python 3.11 counts its end where it points at a column."""
+    if len(line) > _MAX_LINE:
+        return f"{line[:_MAX_LINE]}…\n"
+    return line if line[-1] == "\n" else f"{line}\n"
 
 
 def forget_sources() -> None:

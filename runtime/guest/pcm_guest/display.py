@@ -20,6 +20,8 @@ _METHODS = {
     "_repr_json_": "application/json",
 }
 _TEXT_LIMIT = 10_000
+_PLAIN = frozenset({type(None), bool, int, float, str, bytes, list, tuple, dict, set})
+"""What has no rich form for certain."""
 
 
 def rich_forms(value: Any) -> dict[str, str]:
@@ -27,6 +29,8 @@ def rich_forms(value: Any) -> dict[str, str]:
     plain text. Bytes are base64. Empty for a value that has no rich form."""
     kind = type(value)
     bundle: dict[str, str] = {}
+    if kind in _PLAIN:
+        return bundle
     whole = _form(kind, "_repr_mimebundle_", value)
     if isinstance(whole, tuple) and whole:
         whole = whole[0]

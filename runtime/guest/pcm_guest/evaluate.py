@@ -34,14 +34,6 @@ _workflow_depth = ContextVar("_workflow_depth", default=0)
 
 
 @dataclass(slots=True)
-class Wanted:
-    """What the host wants to know of a value."""
-
-    repr: bool
-    value_bytes: int
-
-
-@dataclass(slots=True)
 class Parts:
     """What a session has of its own of what an interpreter has one of.
 
@@ -124,7 +116,7 @@ class Guest:
             if shared:
                 for renew in self.renewals:
                     renew()
-            return self._evaluate(source, Wanted(bool(show), value_bytes))
+            return self._evaluate(source, bool(show), value_bytes)
         except MemoryError:
             return _BROKEN
         except KeyboardInterrupt as error:  # while it told of a failure
@@ -154,7 +146,7 @@ class Guest:
         self._interpreter.leave()
         self._loops.renew()
 
-    def _evaluate(self, source: bytes, wanted: Wanted) -> bytes:
+    def _evaluate(self, source: bytes, show: bool, value_bytes: int) -> bytes:
         try:
             try:
                 program = compiling.compile_program(source, f"<run {self._runs}>")
@@ -172,7 +164,7 @@ class Guest:
             finally:
                 for work in self.afterwards:
                     work()
-            return self._success(value, wanted)
+            return self._success(value, show, value_bytes)
         except KeyboardInterrupt as error:
             self.interrupts.allowed = False
             self._recover()
@@ -209,12 +201,12 @@ class Guest:
                 with OutsideOfLoop(), self._interpreter:
                     self._loops.settle()
 
-    def _success(self, value: Any, wanted: Wanted) -> bytes:
+    def _success(self, value: Any, show: bool, value_bytes: int) -> bytes:
         if value is None:
             return _NOTHING
         self.display.show_result(value)
-        encoded = _within(wanted.value_bytes, value)
-        if encoded != _NULL and not wanted.repr:
+        encoded = _within(value_bytes, value)
+        if encoded != _NULL and not show:
             return b'{"value":%b}' % encoded
         shown = to_frame({"repr": tracebacks.safe_repr(value, _MAX_REPR)})
         return b'{"value":%b,%b' % (encoded, shown[1:])

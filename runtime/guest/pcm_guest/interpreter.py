@@ -7,9 +7,15 @@ import sys
 import types
 from builtins import BaseException, KeyboardInterrupt
 from sys import getprofile, getrecursionlimit, gettrace, setprofile, setrecursionlimit, settrace
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _LEAST_RECURSION = 200  # less than this would stop the evaluator itself
+
+changes_of: Callable[[dict[str, Any]], int] | None = None
+"""A number that is another one when a dict was changed. A wall that knows one puts this here."""
 
 
 class DamagedError(BaseException):
@@ -29,6 +35,7 @@ class Interpreter:
         self._own = own
         self._names = {**vars(self._main), **names, "__builtins__": own}
         self._builtins: dict[str, Any] = {}
+        self._changes: int | None = None
         self._modules = sys.modules
         self._recursion_limit = getrecursionlimit()
         self._tracing = gettrace(), getprofile()
@@ -63,7 +70,8 @@ class Interpreter:
     def grant_recursion(self, limit: int) -> None:
         """Says how far `sys.setrecursionlimit` may go."""
         self._recursion_limit = limit
-        self._set_recursion_limit(getrecursionlimit())
+        if not _LEAST_RECURSION <= getrecursionlimit() <= limit:
+            self._set_recursion_limit(getrecursionlimit())
 
     def __enter__(self) -> None:
         self._tracing = gettrace(), getprofile()
@@ -75,8 +83,10 @@ class Interpreter:
         """Undoes what user code changed. Harmless when repeated."""
         try:
             trace, profile = self._tracing
-            settrace(trace)
-            setprofile(profile)
+            if gettrace() is not trace:
+                settrace(trace)
+            if getprofile() is not profile:
+                setprofile(profile)
             self.restore()
         except KeyboardInterrupt:
             raise  # whoever takes it calls this again
@@ -85,11 +95,16 @@ class Interpreter:
 
     def restore(self) -> None:
         """Puts back the builtins, `__main__`, and those of the session's names that are missing."""
-        self._own.__dict__.update(self._builtins)
+        own = self._own.__dict__
+        if changes_of is None or changes_of(own) != self._changes:
+            own.update(self._builtins)
+            self._changes = changes_of(own) if changes_of else None
         self.restore_modules()
-        self.scope["__builtins__"] = self._own
-        for name in self._names.keys() - self.scope.keys():
-            self.scope[name] = self._names[name]
+        scope = self._main.__dict__
+        scope["__builtins__"] = self._own
+        for name, value in self._names.items():
+            if name not in scope:
+                scope[name] = value
 
     def restore_modules(self) -> None:
         """Puts back `sys.modules`, and in it `__main__`."""

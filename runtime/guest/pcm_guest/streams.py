@@ -94,7 +94,7 @@ class Streams:
     def install(self) -> None:
         """Undoes whatever earlier code did to the streams (closed, changed, set to None)."""
         for part, fields in self._parts:
-            if part.closed or vars(part) != fields:
+            if vars(part) != fields:  # one that is closed has another field
                 self._renew()
                 break
         sys.stdout = sys.__stdout__ = self._stdout  # type: ignore[misc]

@@ -9,7 +9,7 @@ use pcm_runtime_api::{Limits, Mount, MountAccess, SandboxConfig};
 use pcm_runtime_guest::PACKAGES_FOLDER;
 use tokio::sync::OnceCell;
 use wasmtime::{
-    Enabled, Engine, InstanceAllocationStrategy, InstancePre, Linker, Module,
+    Config, Enabled, Engine, InstanceAllocationStrategy, InstancePre, Linker, Module,
     PoolingAllocationConfig,
 };
 
@@ -348,14 +348,22 @@ impl EngineInfo {
 /// are dirty (Linux 6.7), because cleaning all of them would cost milliseconds.
 fn make_engine(metering: Metering, sessions: u32) -> Result<(Engine, Allocation), EngineError> {
     for dirty_pages in [Enabled::Yes, Enabled::No] {
-        let mut config = engine_config(metering);
+        let mut config = configured(metering);
         config
             .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(dirty_pages, sessions)));
         if let Ok(engine) = Engine::new(&config) {
             return Ok((engine, Allocation::Pooling));
         }
     }
-    Ok((Engine::new(&engine_config(metering))?, Allocation::OnDemand))
+    Ok((Engine::new(&configured(metering))?, Allocation::OnDemand))
+}
+
+fn configured(metering: Metering) -> Config {
+    #[cfg_attr(not(feature = "profiling"), expect(unused_mut, reason = "what else differs"))]
+    let mut config = engine_config(metering);
+    #[cfg(feature = "profiling")]
+    config.profiler(wasmtime::ProfilingStrategy::PerfMap);
+    config
 }
 
 fn pool(dirty_pages: Enabled, sessions: u32) -> PoolingAllocationConfig {

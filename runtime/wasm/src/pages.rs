@@ -125,15 +125,9 @@ pub(crate) fn copy(from: &[u8], image: &Image<'_>, to: &mut [u8]) -> io::Result<
     Ok(())
 }
 
-/// How much of a memory was written to.
-pub(crate) fn written_bytes(memory: &[u8]) -> io::Result<usize> {
-    Ok(written(memory)?.iter().map(Range::len).sum())
-}
-
-/// Touches pages between those that were written to, the narrowest gaps first, until at most `most`
-/// ranges are left. Does nothing if it would touch more than `pages` pages.
-pub(crate) fn gather(memory: &mut [u8], most: usize, pages: usize) -> io::Result<()> {
-    let ranges = written(memory)?;
+/// Touches pages between the ranges that were [`written`] to, the narrowest gaps first, until at most
+/// `most` ranges are left. Does nothing if it would touch more than `pages` pages.
+pub(crate) fn gather(memory: &mut [u8], ranges: &[Range<usize>], most: usize, pages: usize) {
     let mut gaps: Vec<Range<usize>> =
         ranges.windows(2).map(|pair| pair[0].end..pair[1].start).collect();
     let surplus = ranges.len().saturating_sub(most);
@@ -141,16 +135,15 @@ pub(crate) fn gather(memory: &mut [u8], most: usize, pages: usize) -> io::Result
     gaps.truncate(surplus);
     let touched = gaps.iter().map(|gap| gap.len() / PAGE).sum::<usize>();
     if touched > pages {
-        return Ok(());
+        return;
     }
     for page in gaps.into_iter().flat_map(|gap| gap.step_by(PAGE)) {
         memory[page] = std::hint::black_box(memory[page]);
     }
-    Ok(())
 }
 
 /// The ranges of `memory` that were written to, in order.
-fn written(memory: &[u8]) -> io::Result<Vec<Range<usize>>> {
+pub(crate) fn written(memory: &[u8]) -> io::Result<Vec<Range<usize>>> {
     let pagemap = of_this_process()?;
     // The ioctl is of Linux 6.7; reading the entries is older than anything that runs this.
     scan(pagemap, memory, Which::Written).or_else(|_| read_entries(pagemap, memory))
@@ -225,9 +218,10 @@ mod tests {
             memory[number * PAGE] = 1;
         }
         let before = memory.to_vec();
-        gather(memory, 5, 3)?;
+        let ranges = written(memory)?;
+        gather(memory, &ranges, 5, 3);
         assert_eq!(written(memory)?.len(), 53, "too many pages to touch");
-        gather(memory, 5, 300)?;
+        gather(memory, &ranges, 5, 300);
         assert_eq!(written(memory)?.len(), 5);
         assert_eq!(memory, before);
         Ok(())

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 use rustix::mm::{Advice, madvise};
@@ -25,7 +26,8 @@ static KEPT: Mutex<BTreeMap<usize, usize>> = Mutex::new(BTreeMap::new());
 
 /// Leaves a memory to the session that will have it next. Its session has ended.
 pub(crate) fn leave(memory: &mut [u8]) -> io::Result<()> {
-    let wanted = pages::written_bytes(memory)?;
+    let ranges = pages::written(memory)?; // asked once: the system looks at every page
+    let wanted = ranges.iter().map(Range::len).sum();
     let place = memory.as_ptr().addr();
     {
         let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
@@ -38,7 +40,8 @@ pub(crate) fn leave(memory: &mut [u8]) -> io::Result<()> {
         }
         kept.insert(place, wanted);
     }
-    pages::gather(memory, RANGES, TOUCHED_PAGES)
+    pages::gather(memory, &ranges, RANGES, TOUCHED_PAGES);
+    Ok(())
 }
 
 fn give_back(memory: &mut [u8]) -> io::Result<()> {

@@ -38,7 +38,7 @@ impl Measuring {
         scenario: &'static Scenario,
         text: Vec<String>,
     ) -> Result<Self, String> {
-        let wall = backend.wall(scenario.key == "pooled-checkout").await?;
+        let wall = backend.wall(scenario.key.starts_with("pooled")).await?;
         let mut begun = Self { wall, scenario, text, sessions: Vec::new(), output: None };
         match scenario.key {
             "fork" | "checkpoint" | "roll-back" => {
@@ -93,7 +93,7 @@ impl Measuring {
             ("agent-run", _) => self.agent_run().await,
             ("imports", _) => self.imports().await,
             ("timeout", _) => self.timeout().await,
-            ("reset", _) => self.reset().await,
+            ("reset" | "pooled-reset", _) => self.reset().await,
             ("fork", _) => self.fork().await,
             ("checkpoint", _) => self.checkpoint().await,
             ("roll-back", _) => self.roll_back().await,
