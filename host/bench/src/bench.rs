@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::contestant::{Driver, process_start};
+use crate::machine;
 use crate::processes;
 use crate::protocol::{Hello, Request};
 use crate::record::{About, Absence, Entry, Record, Row};
@@ -47,6 +48,8 @@ pub struct Bench {
     record: Record,
     deadline: Instant,
     began: Instant,
+    /// What is left of the time to wait until the machine is at rest.
+    patience: Duration,
 }
 
 /// A contestant whose driver has said who it is.
@@ -75,6 +78,8 @@ struct Turns {
 
 /// The longest that is waited for one reply.
 const PATIENCE: Duration = Duration::from_mins(1);
+/// The part of all time that may pass until the machine is at rest, a turn at a time.
+const REST: u32 = 10;
 /// How many turns there are at least, and how many where one takes longer than a second.
 const FEWEST: u32 = 5;
 const FEWEST_SLOW: u32 = 3;
@@ -117,7 +122,8 @@ impl Bench {
             record.contestants.push(about);
         }
         let deadline = Instant::now() + settings.whole;
-        Self { settings, entrants, record, deadline, began }
+        let patience = settings.whole / REST;
+        Self { settings, entrants, record, deadline, began, patience }
     }
 
     /// Measures everything.
@@ -180,6 +186,7 @@ impl Bench {
                     continue;
                 }
                 tell(&one.contestant.key);
+                machine::rest(&mut self.patience);
                 let begin = Instant::now();
                 match one.take(scenario, turn.count, &mut expected) {
                     Ok((samples, cpu)) => {

@@ -1,6 +1,8 @@
 //! The machine that figures are of.
 
 use std::fs;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -32,7 +34,7 @@ impl Machine {
         let line = |file: &str| fs::read_to_string(file).ok().map(|text| text.trim().to_owned());
         Self {
             processor: field("/proc/cpuinfo", "model name"),
-            cores: std::thread::available_parallelism().map_or(0, usize::from),
+            cores: thread::available_parallelism().map_or(0, usize::from),
             memory: kilobytes << 10,
             kernel: line("/proc/sys/kernel/osrelease").unwrap_or_default(),
             governor: line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
@@ -55,6 +57,29 @@ impl Machine {
             self.processor, self.cores, self.kernel, self.load_before, self.load_most
         )
     }
+}
+
+/// Waits until hardly anything runs, so that what one contestant has left behind is not in the figures of
+/// the next one; for as long as `patience` lasts, of which it takes what it waited.
+pub(crate) fn rest(patience: &mut Duration) {
+    const LOOK: Duration = Duration::from_millis(1);
+    const LOOKS: u32 = 3;
+    const LONGEST: Duration = Duration::from_millis(500);
+    let begin = Instant::now();
+    let mut quiet = 0;
+    while quiet < LOOKS && begin.elapsed() < LONGEST.min(*patience) {
+        thread::sleep(LOOK);
+        // Who looks is one of them.
+        quiet = if running() <= 1 { quiet + 1 } else { 0 };
+    }
+    *patience = patience.saturating_sub(begin.elapsed());
+}
+
+/// How many threads of the machine run, or wait for a processor.
+fn running() -> u32 {
+    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let running = text.split(' ').nth(3).and_then(|threads| threads.split('/').next());
+    running.and_then(|count| count.parse().ok()).unwrap_or_default()
 }
 
 fn load() -> f64 {

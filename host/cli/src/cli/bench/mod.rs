@@ -56,7 +56,7 @@ pub(crate) struct BenchArgs {
     #[arg(long)]
     quick: bool,
 
-    /// The longest that everything may take; 10 minutes, or 1 with --quick
+    /// The longest that everything may take; 15 minutes, or 1 with --quick
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     within: Option<Duration>,
 
@@ -105,7 +105,7 @@ Examples:
   pcm-sandbox bench --scenario trivial-run,tool-call --backend wasm --peer pyeryx
   pcm-sandbox bench --compare run.json --check";
 
-const TEN_MINUTES: Duration = Duration::from_mins(10);
+const LONG: Duration = Duration::from_mins(15);
 const A_MINUTE: Duration = Duration::from_mins(1);
 /// How long each contestant is measured in a scenario.
 const EACH: Duration = Duration::from_millis(1200);
@@ -176,7 +176,7 @@ impl BenchArgs {
             scenarios = SCENARIOS.iter().filter(|one| one.quick || !self.quick).collect();
         }
         let profile = if cfg!(debug_assertions) { "dev" } else { "release" };
-        let whole = if self.quick { A_MINUTE } else { TEN_MINUTES };
+        let whole = if self.quick { A_MINUTE } else { LONG };
         Ok(Settings {
             scenarios,
             rounds: if self.quick { self.rounds.min(5) } else { self.rounds },
