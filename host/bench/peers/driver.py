@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 CALLS = 100
 BYTES = 1 << 20
 DEADLINE = 0.05
-RUNS = 2_000
+THROUGHPUT = 0.4  # seconds
 
 
 class Peer:
@@ -232,19 +232,19 @@ class Measuring:
     def throughput(self) -> float:
         """Runs a second of all sessions, on as many threads as there are cores, or on one."""
         threads = 1 if self.scenario.endswith("one-thread") else os.cpu_count() or 1
-        each = max(RUNS // len(self.sessions), 1)
+        begin = time.perf_counter()
 
-        def work(mine: Sequence[Any]) -> None:
-            for _ in range(each):
-                for session in mine:
-                    self.peer.run(session, self.peer.trivial)
+        def work(mine: Sequence[Any]) -> int:
+            runs = 0
+            while mine and time.perf_counter() - begin < THROUGHPUT:
+                self.peer.run(mine[runs % len(mine)], self.peer.trivial)
+                runs += 1
+            return runs
 
         shares = [self.sessions[number::threads] for number in range(threads)]
-        begin = time.perf_counter()
         with ThreadPoolExecutor(threads) as pool:
-            for done in [pool.submit(work, share) for share in shares]:
-                done.result()
-        return each * len(self.sessions) / (time.perf_counter() - begin)
+            runs = sum(done.result() for done in [pool.submit(work, share) for share in shares])
+        return runs / (time.perf_counter() - begin)
 
 
 def expect(value: Any, expected: Any) -> None:

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
 use serde_json::{Value, json};
+use tokio::task::yield_now;
 
 use crate::scenario::{How, Scenario};
 use crate::wall::{Backend, Ran, Sandbox, Wall};
@@ -12,8 +13,8 @@ use crate::wall::{Backend, Ran, Sandbox, Wall};
 const CALLS: u32 = 100;
 const BYTES: usize = 1 << 20;
 const DEADLINE: Duration = Duration::from_millis(50);
-/// Runs of all sessions together, in one sample of a throughput.
-const RUNS: usize = 2_000;
+/// What one sample of a throughput takes.
+const THROUGHPUT: Duration = Duration::from_millis(400);
 
 const TRIVIAL: &str = "1 + 1";
 const TOOL_CALLS: &str = "for i in range(100): last = tools.echo(a=i, text='hi')['a']\nlast";
@@ -234,20 +235,22 @@ impl Measuring {
 
     /// Runs a second. Sessions are tasks of the runtime, which has one thread or one for each core.
     async fn throughput(&self) -> Result<f64, String> {
-        let each = (RUNS / self.sessions.len().max(1)).max(1);
         let begin = Instant::now();
         let work = self.sessions.iter().map(|session| {
             let session = Arc::clone(session);
             let task = tokio::spawn(async move {
-                for _ in 0..each {
+                let mut runs = 0_u32;
+                while begin.elapsed() < THROUGHPUT {
                     session.run(TRIVIAL).await?;
+                    runs += 1;
+                    yield_now().await; // to the others: nobody runs twice in a row
                 }
-                Ok::<(), String>(())
+                Ok::<_, String>(runs)
             });
             async move { task.await.map_err(|error| error.to_string())? }
         });
-        try_join_all(work).await?;
-        Ok((each * self.sessions.len()) as f64 / begin.elapsed().as_secs_f64())
+        let runs: u32 = try_join_all(work).await?.into_iter().sum();
+        Ok(f64::from(runs) / begin.elapsed().as_secs_f64())
     }
 }
 
