@@ -1,5 +1,12 @@
-//! One test for each case and backend, as `wasm::C1::while_true`.
+//! One test for each line of the list of attacks and wall, as `wasm::C1`: to start a process and its engine
+//! takes longer than most attacks. Where code shares this process with its host each case is a test.
+//!
+//! One case is a test as well, for whoever asks for it by name: `cargo test --workspace --test escapes --
+//! wasm::C1::while_true`, or as much of that as has both `::`.
 
+#![expect(clippy::print_stderr, reason = "it says which program comes")]
+
+use std::collections::BTreeMap;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, ExitCode};
@@ -12,7 +19,7 @@ use pcm_escapes::mutations::take_down;
 use pcm_escapes::{
     Canaries, Case, Echo, Wall, attack, canary, load_cases, load_fences, load_lines,
 };
-use pcm_sandbox::worker;
+use pcm_sandbox::{BackendKind, worker};
 use tokio::runtime::{Builder, Runtime};
 
 fn main() -> Result<ExitCode> {
@@ -35,11 +42,19 @@ fn main() -> Result<ExitCode> {
     let canaries = Arc::new(Canaries::place()?);
     let echo = Echo::start()?;
     let walls = Wall::all();
+    let by_name = arguments.filter.as_ref().is_some_and(|name| name.matches("::").count() > 1);
     let trials = walls.iter().flat_map(|wall| {
-        let cases = cases.iter().filter(|case| {
+        let singly = by_name || wall.backend == BackendKind::InProcess;
+        let mut parts: BTreeMap<String, Vec<Case>> = BTreeMap::new();
+        for case in cases.iter().filter(|case| {
             case.is_for(wall.backend.key()) && (wall.is_usual() || !case.is_about_host())
-        });
-        cases.map(|case| trial(*wall, case.clone(), Arc::clone(&runtime), &canaries, echo))
+        }) {
+            let whole = format!("{wall}::{}", case.line);
+            let name = if singly { format!("{whole}::{}", case.name) } else { whole };
+            parts.entry(name).or_default().push(case.clone());
+        }
+        let trial = |(name, cases)| trial(*wall, name, cases, &runtime, &canaries, echo);
+        parts.into_iter().map(trial).collect::<Vec<_>>()
     });
     Ok(libtest_mimic::run(&arguments, trials.collect()).exit_code())
 }
@@ -77,20 +92,25 @@ fn with_secret() -> anyhow::Error {
 
 fn trial(
     wall: Wall,
-    case: Case,
-    runtime: Arc<Runtime>,
+    name: String,
+    cases: Vec<Case>,
+    runtime: &Arc<Runtime>,
     canaries: &Arc<Canaries>,
     echo: Echo,
 ) -> Trial {
-    let canaries = Arc::clone(canaries);
-    let name = format!("{wall}::{}::{}", case.line, case.name);
+    let (runtime, canaries) = (Arc::clone(runtime), Arc::clone(canaries));
     let is_missing = wall.is_missing();
     Trial::ignorable_test(name, move || {
         if let Some(reason) = is_missing {
             return Ok(Completion::ignored_with(reason));
         }
-        let outcome = runtime.block_on(attack(wall, &case, &canaries, echo));
-        outcome.map(|()| Completion::Completed).map_err(Failed::from)
+        let mut breaches = Vec::new();
+        for case in &cases {
+            eprintln!("{}-{}", case.line, case.name); // the last word, if it ends the process
+            breaches.extend(runtime.block_on(attack(wall, case, &canaries, echo)).err());
+        }
+        let told: String = breaches.iter().map(ToString::to_string).collect();
+        if breaches.is_empty() { Ok(Completion::Completed) } else { Err(Failed::from(told)) }
     })
     .with_ignored_flag(is_missing.is_some())
 }
