@@ -56,10 +56,11 @@ def encode(value: Any) -> tuple[str, Types]:
     """The JSON text of `value` and the types beside it."""
     if type(value) is int and -_SMALL < value < _SMALL:
         return str(value), {}
+    kinds = {type(value)}
     try:
-        if all(map(_has_text_keys, _containers(value))):
+        if all(map(_has_text_keys, _containers(value, kinds))):
             text = _to_json(value)
-            if _LONG_NUMBER.search(text) is None:
+            if kinds <= _WITHOUT_INTEGERS or _LONG_NUMBER.search(text) is None:
                 text.encode()  # a lone surrogate goes the slow way
                 return text, {}
     except (TypeError, ValueError, RecursionError):
@@ -130,16 +131,19 @@ _to_json = _make_encoder()
 _LONG_NUMBER = re.compile(r"[0-9]{19}")
 
 
-def _containers(value: Any) -> Iterator[Any]:
-    """The lists, tuples and dicts in a value, level by level. Refuses those that are too deep,
-    before C code recurses into them: not every interpreter stops that in time."""
+def _containers(value: Any, kinds: set[type]) -> Iterator[Any]:
+    """The lists, tuples and dicts in a value, level by level, while the types of what is in them are
+    added to `kinds`. Refuses those that are too deep, before C code recurses into them: not every
+    interpreter stops that in time."""
     level = {id(value): value} if isinstance(value, _CONTAINERS) else {}
     for _ in range(MAX_DEPTH):
         below: dict[int, Any] = {}
         for container in level.values():
             yield container
             items = container.values() if isinstance(container, dict) else container
-            if not set(map(type, items)) <= _LEAVES:
+            of_items = set(map(type, items))
+            kinds |= of_items
+            if not of_items <= _LEAVES:
                 below.update((id(item), item) for item in items if isinstance(item, _CONTAINERS))
         level = below
         if not level:
@@ -150,6 +154,7 @@ def _containers(value: Any) -> Iterator[Any]:
 _SMALL = 2**53
 _CONTAINERS = (list, tuple, dict)
 _LEAVES = {type(None), bool, int, float, str}
+_WITHOUT_INTEGERS = {type(None), bool, float, str, list, tuple, dict}
 _TEXT = {str}
 
 

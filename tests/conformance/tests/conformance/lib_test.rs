@@ -1,5 +1,6 @@
-//! CPython's own tests of its core modules, on the wasm backend: its sources are those that the image was made
-//! of. `tests/differential/lib-test.toml` lists the modules, and what of them fails; that list only shrinks.
+//! CPython's own tests of its core modules, from the sources that the image of the wasm backend was made of.
+//! `tests/differential/lib-test` lists for each backend the modules, and what of them fails; these lists only
+//! shrink.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -11,8 +12,9 @@ use anyhow::{Context as _, Result, bail, ensure};
 use libtest_mimic::{Completion, Failed, Trial};
 use pcm_conformance::MemoryHost;
 use pcm_runtime_api::{
-    Executor as _, HostPort, Limits, Mount, MountAccess, MountSource, RunRequest, SandboxConfig,
+    Executor, HostPort, Limits, Mount, MountAccess, MountSource, RunRequest, SandboxConfig,
 };
+use pcm_runtime_deno::{DenoEngine, DenoSandbox};
 use pcm_runtime_wasm::{WasmEngine, WasmSandbox};
 use serde::Deserialize;
 use tokio::runtime::Runtime;
@@ -57,25 +59,37 @@ struct Module {
     fails: BTreeMap<String, String>,
 }
 
-pub(crate) fn trial(runtime: &Arc<Runtime>) -> Trial {
-    let runtime = Arc::clone(runtime);
-    Trial::ignorable_test("wasm::lib_test", move || {
-        let Some(sources) = env::var_os(SOURCES) else {
-            return Ok(Completion::ignored_with(format!("{SOURCES} names no sources; ./x does")));
-        };
-        runtime.block_on(run_all(Path::new(&sources)))?;
-        Ok::<_, Failed>(Completion::Completed)
+/// Makes a session of a backend.
+type Make = fn(SandboxConfig) -> Result<Arc<dyn Executor>>;
+
+const WALLS: [(&str, Make); 2] = [
+    ("wasm", |config| Ok(Arc::new(WasmSandbox::new(WasmEngine::shared()?, config)))),
+    ("deno-sandbox", |config| Ok(Arc::new(DenoSandbox::new(DenoEngine::shared(), config)))),
+];
+
+pub(crate) fn trials(runtime: &Arc<Runtime>) -> impl Iterator<Item = Trial> {
+    WALLS.into_iter().map(|(wall, make)| {
+        let runtime = Arc::clone(runtime);
+        Trial::ignorable_test(format!("{wall}::lib_test"), move || {
+            let Some(sources) = env::var_os(SOURCES) else {
+                let reason = format!("{SOURCES} names no sources; ./x does");
+                return Ok(Completion::ignored_with(reason));
+            };
+            runtime.block_on(run_all(wall, make, Path::new(&sources)))?;
+            Ok::<_, Failed>(Completion::Completed)
+        })
     })
 }
 
-async fn run_all(sources: &Path) -> Result<()> {
-    let list = Path::new(env!("CARGO_MANIFEST_DIR")).join("../differential/lib-test.toml");
+async fn run_all(wall: &str, make: Make, sources: &Path) -> Result<()> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../differential/lib-test");
+    let list = folder.join(format!("{wall}.toml"));
     let modules: Modules = toml::from_str(&fs::read_to_string(&list)?)?;
     let all = env::var_os(ALL).is_some();
     let mut wrong = Vec::new();
     for module in modules.module.iter().filter(|module| all || module.sample) {
-        match run(module, &sources.join("test")).await {
-            Ok((tests, failed)) => wrong.extend(module.compare(tests, &failed)),
+        match run(module, make, &sources.join("test")).await {
+            Ok((tests, failed)) => wrong.extend(module.compare(wall, tests, &failed)),
             Err(error) => wrong.push(format!("{}: {error:#}", module.name)),
         }
     }
@@ -85,9 +99,9 @@ async fn run_all(sources: &Path) -> Result<()> {
 
 impl Module {
     /// What came otherwise than the list says.
-    fn compare(&self, tests: u64, failed: &BTreeSet<String>) -> Vec<String> {
+    fn compare(&self, wall: &str, tests: u64, failed: &BTreeSet<String>) -> Vec<String> {
         let Self { name, fails, .. } = self;
-        eprintln!("{name}: {tests} tests, {} fail", failed.len());
+        eprintln!("{wall}, {name}: {tests} tests, {} fail", failed.len());
         let mut wrong = Vec::new();
         if tests < self.tests {
             wrong.push(format!("{name}: {tests} tests ran, there were {}", self.tests));
@@ -96,8 +110,9 @@ impl Module {
             wrong.push(format!("{name}: {test} fails"));
         }
         for test in fails.keys().filter(|test| !failed.contains(*test)) {
-            let line =
-                format!("delete the line {test:?} of {name} in tests/differential/lib-test.toml");
+            let line = format!(
+                "delete the line {test:?} of {name} in tests/differential/lib-test/{wall}.toml"
+            );
             wrong.push(format!("{name}: {test} passes: {line}"));
         }
         wrong
@@ -105,7 +120,7 @@ impl Module {
 }
 
 /// The number of tests, and the names of those that failed.
-async fn run(module: &Module, tests: &Path) -> Result<(u64, BTreeSet<String>)> {
+async fn run(module: &Module, make: Make, tests: &Path) -> Result<(u64, BTreeSet<String>)> {
     let mount = Mount {
         host: MountSource::Folder(tests.to_owned()),
         guest: "/sources/test".to_owned(),
@@ -113,7 +128,7 @@ async fn run(module: &Module, tests: &Path) -> Result<(u64, BTreeSet<String>)> {
     };
     let limits = Limits { timeout: Some(TIMEOUT), ..Limits::default() };
     let config = SandboxConfig { limits, mounts: vec![mount], ..SandboxConfig::default() };
-    let session = WasmSandbox::new(WasmEngine::shared()?, config);
+    let session = make(config)?;
     session.start(Arc::new(MemoryHost::default()) as Arc<dyn HostPort>).await?;
     let code = format!("MODULE = {:?}\n{SCRIPT}", module.name);
     let result = session.run(RunRequest::new(code.into_bytes())).await;

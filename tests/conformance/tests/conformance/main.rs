@@ -73,7 +73,7 @@ fn main() -> Result<ExitCode> {
         }
         trials.extend(differential::trials(&found, &runtime));
     }
-    trials.push(lib_test::trial(&runtime));
+    trials.extend(lib_test::trials(&runtime));
     Ok(libtest_mimic::run(&arguments, trials).exit_code())
 }
 
