@@ -82,7 +82,7 @@ pub static TARGETS: [Target; 29] = [
     target("deno-sandbox", "pooled reset", AtMost("pooled-reset", At::P50, 60.0 * MS)),
     target("deno-sandbox", "trivial run", AtMost("trivial-run", At::P50, 0.5 * MS)),
     target("deno-sandbox", "tool call", AtMost("tool-call", At::P50, 0.3 * MS)),
-    target("wasm", "computing against native", Programs("native", 2.5)),
+    target("wasm", "computing against native", Programs("native", 2.2)),
     target("wasm-fuel", "computing against native", Programs("native", 3.0)),
     target("deno-sandbox", "computing against native", Programs("native", 2.0)),
     target("wasm", "trivial runs a second of 64 sessions", AtLeast("throughput-64", 20_000.0)),
