@@ -6,7 +6,15 @@ import builtins
 import sys
 import types
 from builtins import BaseException, KeyboardInterrupt
-from sys import getprofile, getrecursionlimit, gettrace, setprofile, setrecursionlimit, settrace
+from sys import (
+    audit,
+    getprofile,
+    getrecursionlimit,
+    gettrace,
+    setprofile,
+    setrecursionlimit,
+    settrace,
+)
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -83,6 +91,7 @@ class Interpreter:
         """Undoes what user code changed. Harmless when repeated."""
         try:
             trace, profile = self._tracing
+            audit("pcm_guest.leave")  # a hook that raises cannot be removed, and fails what follows
             if gettrace() is not trace:
                 settrace(trace)
             if getprofile() is not profile:
