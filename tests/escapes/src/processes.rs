@@ -54,6 +54,9 @@ mod tests {
     async fn a_program_that_is_left_is_counted_and_ends() -> io::Result<()> {
         assert_eq!(left_behind().await, 0);
         let mut left = Command::new("sleep").arg(span()).spawn()?;
+        while sleepers().is_empty() {
+            sleep(Duration::from_millis(1)).await; // for a moment it has no words
+        }
         assert_eq!(left_behind().await, 1);
         left.wait()?;
         assert_eq!(left_behind().await, 0);
