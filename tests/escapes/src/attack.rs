@@ -51,12 +51,13 @@ impl fmt::Display for Breach {
 
 impl std::error::Error for Breach {}
 
-/// Runs all programs of a case behind a wall.
+/// Runs all programs of a case behind a wall, on which the other session is too.
 pub async fn attack(
     wall: Wall,
     case: &Case,
     canaries: &Canaries,
     echo: Echo,
+    sibling: &Sibling,
 ) -> Result<(), Breach> {
     let about = &case.header.about;
     let name = format!("{}-{}: {about} ({})", case.line, case.name, case.file.display());
@@ -77,7 +78,7 @@ pub async fn attack(
         faults: Vec::new(),
         results: Vec::new(),
     };
-    if let Err(error) = attack.run(&case.programs).await {
+    if let Err(error) = attack.run(&case.programs, sibling).await {
         attack.fault(format!("{error:#}"));
     }
     if attack.faults.is_empty() {
@@ -103,10 +104,11 @@ impl Attack<'_> {
         self.faults.push(fault.into());
     }
 
-    async fn run(&mut self, programs: &[String]) -> Result<()> {
-        let sibling = Sibling::start(self.wall).await?;
-        // A place for sessions that was used before keeps some memory; that is not the attack's.
-        self.session(0).await?.session.close().await;
+    async fn run(&mut self, programs: &[String], sibling: &Sibling) -> Result<()> {
+        if self.wall.is_here() {
+            // A place for sessions that was used before keeps some memory; that is not the attack's.
+            self.session(0).await?.session.close().await;
+        }
         let before = Before::now();
         for (number, program) in (1..).zip(programs) {
             self.let_loose(program, number, number == programs.len(), &sibling.secret).await?;
@@ -302,14 +304,16 @@ async fn ended(running: Running) -> Result<(ExecutionResult, Duration)> {
     }
 }
 
-/// A session that has nothing to do with the attack.
-struct Sibling {
+/// A session that has nothing to do with the attacks.
+#[derive(Debug)]
+pub struct Sibling {
     hosted: Hosted,
     secret: String,
 }
 
 impl Sibling {
-    async fn start(wall: Wall) -> Result<Self> {
+    /// Starts one that keeps a secret.
+    pub async fn start(wall: Wall) -> Result<Self> {
         let hosted = Setting::plain(wall, json!(null)).start(SandboxConfig::default(), 1).await?;
         let sibling = Self { hosted, secret: secret() };
         let code = format!("sibling_secret = {:?}", sibling.secret);
@@ -326,7 +330,6 @@ impl Sibling {
             let (result, _) = ended(started(&self.hosted.session, code)).await?;
             ensure!(result.value == value, "the session beside it has changed: {result:?}");
         }
-        self.hosted.session.close().await;
         Ok(())
     }
 }

@@ -31,7 +31,7 @@ mod processes;
 pub mod wall;
 pub mod workshop;
 
-pub use attack::attack;
+pub use attack::{Sibling, attack};
 pub use canary::Canaries;
 pub use case::{Case, load_cases};
 pub use echo::Echo;

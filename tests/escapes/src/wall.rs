@@ -42,6 +42,12 @@ impl Wall {
         self.placement == Placement::of(self.backend)
     }
 
+    /// Whether its sessions are in this process.
+    pub(crate) fn is_here(self) -> bool {
+        let elsewhere = [BackendKind::Subprocess, BackendKind::Container];
+        self.placement == Placement::InProcess && !elsewhere.contains(&self.backend)
+    }
+
     /// Why nothing can be behind it on this machine, where that is so.
     pub fn is_missing(self) -> Option<&'static str> {
         let no_engine = "DOCKER_HOST names no engine; ./x test starts one where it can";

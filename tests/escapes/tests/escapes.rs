@@ -17,7 +17,7 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use pcm_escapes::lines::page;
 use pcm_escapes::mutations::take_down;
 use pcm_escapes::{
-    Canaries, Case, Echo, Wall, attack, canary, load_cases, load_fences, load_lines,
+    Canaries, Case, Echo, Sibling, Wall, attack, canary, load_cases, load_fences, load_lines,
 };
 use pcm_sandbox::{BackendKind, worker};
 use tokio::runtime::{Builder, Runtime};
@@ -104,13 +104,18 @@ fn trial(
         if let Some(reason) = is_missing {
             return Ok(Completion::ignored_with(reason));
         }
-        let mut breaches = Vec::new();
-        for case in &cases {
-            eprintln!("{}-{}", case.line, case.name); // the last word, if it ends the process
-            breaches.extend(runtime.block_on(attack(wall, case, &canaries, echo)).err());
-        }
-        let told: String = breaches.iter().map(ToString::to_string).collect();
-        if breaches.is_empty() { Ok(Completion::Completed) } else { Err(Failed::from(told)) }
+        let told = runtime.block_on(async {
+            let sibling = Sibling::start(wall).await.map_err(|error| format!("{error:#}"))?;
+            let mut told = String::new();
+            for case in &cases {
+                eprintln!("{}-{}", case.line, case.name); // the last word, if it ends the process
+                if let Err(breach) = attack(wall, case, &canaries, echo, &sibling).await {
+                    told += &breach.to_string();
+                }
+            }
+            Ok::<_, String>(told)
+        })?;
+        if told.is_empty() { Ok(Completion::Completed) } else { Err(Failed::from(told)) }
     })
     .with_ignored_flag(is_missing.is_some())
 }
