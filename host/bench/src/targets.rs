@@ -267,7 +267,7 @@ mod tests {
     fn programs_count_by_their_geometric_mean_and_all_of_them() {
         let mut rows: Vec<(&str, &str, f64)> = Vec::new();
         for scenario in SCENARIOS.iter().filter(|scenario| scenario.program().is_some()) {
-            rows.extend([(scenario.key, "native", 1.0), (scenario.key, "wasm", 2.4)]);
+            rows.extend([(scenario.key, "native", 1.0), (scenario.key, "wasm", 2.1)]);
         }
         let title = "computing against native";
         assert_eq!(verdicts(&record(&rows), title, "wasm"), [Verdict::Held]);

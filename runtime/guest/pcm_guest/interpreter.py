@@ -111,9 +111,9 @@ class Interpreter:
         self.restore_modules()
         scope = self._main.__dict__
         scope["__builtins__"] = self._own
-        for name, value in self._names.items():
+        for name in self._names:  # not items(): without memory, Python 3.11 crashes making its iterator
             if name not in scope:
-                scope[name] = value
+                scope[name] = self._names[name]
 
     def restore_modules(self) -> None:
         """Puts back `sys.modules`, and in it `__main__`."""
