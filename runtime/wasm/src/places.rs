@@ -18,6 +18,9 @@ use crate::pages;
 const RANGES: usize = 32;
 /// What a session may touch to make its ranges few, in pages.
 const TOUCHED_PAGES: usize = 1024;
+/// What a place may keep. Whatever it keeps is looked at when a session is forked or kept, and made the
+/// image's again when one ends: without a bound it would be all that its sessions ever wrote to.
+const MOST_OF_A_PLACE: usize = 3 << 20;
 /// What all places of the process may keep together: some forty of usual sessions.
 const MOST_BYTES: usize = 64 << 20;
 
@@ -33,7 +36,7 @@ pub(crate) fn leave(memory: &mut [u8]) -> io::Result<()> {
         let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
         let by_others: usize =
             kept.iter().filter(|(at, _)| **at != place).map(|(_, bytes)| bytes).sum();
-        if by_others + wanted > MOST_BYTES {
+        if wanted > MOST_OF_A_PLACE || by_others + wanted > MOST_BYTES {
             kept.remove(&place);
             drop(kept);
             return give_back(memory);
