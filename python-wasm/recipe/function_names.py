@@ -1,7 +1,7 @@
 """What the functions of a wasm module are called, for whoever looks at a profile.
 
-    function_names.py list MODULE     a line with each function's number and name
-    function_names.py put NAMES       puts them in the place of `wasm[0]::function[7]` in the input
+function_names.py list MODULE     a line with each function's number and name
+function_names.py put NAMES       puts them in the place of `wasm[0]::function[7]` in the input
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Reader:
             self.at += 1
             value |= (byte & 0x7F) << shift
             shift += 7
-            if byte < 0x80:
+            if not byte & 0x80:
                 return value
 
     def bytes(self) -> bytes:
@@ -70,7 +70,7 @@ def main() -> None:
     what, file = sys.argv[1:]
     if what == "list":
         for number, name in function_names(Path(file).read_bytes()):
-            print(number, name)
+            sys.stdout.write(f"{number} {name}\n")
         return
     names = dict(line.split(" ", 1) for line in Path(file).read_text().splitlines())
     for line in sys.stdin:

@@ -132,8 +132,8 @@ _LONG_NUMBER = re.compile(r"[0-9]{19}")
 
 
 def _containers(value: Any, kinds: set[type]) -> Iterator[Any]:
-    """The lists, tuples and dicts in a value, level by level, while the types of what is in them are
-    added to `kinds`. Refuses those that are too deep, before C code recurses into them: not every
+    """The lists, tuples and dicts in a value, level by level; the types of what they hold are added
+    to `kinds`. Refuses those that are too deep, before C code recurses into them: not every
     interpreter stops that in time."""
     level = {id(value): value} if isinstance(value, _CONTAINERS) else {}
     for _ in range(MAX_DEPTH):

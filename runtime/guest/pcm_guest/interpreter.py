@@ -111,7 +111,8 @@ class Interpreter:
         self.restore_modules()
         scope = self._main.__dict__
         scope["__builtins__"] = self._own
-        for name in self._names:  # not items(): without memory, Python 3.11 crashes making its iterator
+        # Not items(): where there is no memory, Python 3.11 crashes making its iterator.
+        for name in self._names:
             if name not in scope:
                 scope[name] = self._names[name]
 
