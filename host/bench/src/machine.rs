@@ -77,14 +77,19 @@ pub(crate) fn rest(patience: &mut Duration) {
 
 /// How many threads of the machine run, or wait for a processor.
 fn running() -> u32 {
-    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let running = text.split(' ').nth(3).and_then(|threads| threads.split('/').next());
-    running.and_then(|count| count.parse().ok()).unwrap_or_default()
+    let threads = load_average(3);
+    let running = threads.split('/').next().and_then(|count| count.parse().ok());
+    running.unwrap_or_default()
 }
 
 fn load() -> f64 {
+    load_average(0).parse().unwrap_or_default()
+}
+
+/// A field of `/proc/loadavg`.
+fn load_average(number: usize) -> String {
     let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    text.split(' ').next().and_then(|load| load.parse().ok()).unwrap_or_default()
+    text.split(' ').nth(number).unwrap_or_default().to_owned()
 }
 
 fn field(file: &str, name: &str) -> String {

@@ -79,6 +79,7 @@ impl Scenario {
         match self.how {
             How::Program(_) => "programs",
             How::Throughput => "throughput",
+            _ if self.key.starts_with("pooled-") => "pooled",
             _ => self.key,
         }
     }

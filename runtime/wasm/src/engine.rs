@@ -10,7 +10,7 @@ use pcm_runtime_guest::PACKAGES_FOLDER;
 use tokio::sync::OnceCell;
 use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, InstancePre, Linker, Module,
-    PoolingAllocationConfig,
+    PoolingAllocationConfig, ProfilingStrategy,
 };
 
 use crate::bundle::Refused;
@@ -359,10 +359,10 @@ fn make_engine(metering: Metering, sessions: u32) -> Result<(Engine, Allocation)
 }
 
 fn configured(metering: Metering) -> Config {
-    #[cfg_attr(not(feature = "profiling"), expect(unused_mut, reason = "what else differs"))]
     let mut config = engine_config(metering);
-    #[cfg(feature = "profiling")]
-    config.profiler(wasmtime::ProfilingStrategy::PerfMap);
+    if cfg!(feature = "profiling") {
+        config.profiler(ProfilingStrategy::PerfMap);
+    }
     config
 }
 

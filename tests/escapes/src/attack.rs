@@ -332,4 +332,9 @@ impl Sibling {
         }
         Ok(())
     }
+
+    /// Ends it.
+    pub async fn close(self) {
+        self.hosted.session.close().await;
+    }
 }

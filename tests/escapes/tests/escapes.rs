@@ -113,6 +113,7 @@ fn trial(
                     told += &breach.to_string();
                 }
             }
+            sibling.close().await;
             Ok::<_, String>(told)
         })?;
         if told.is_empty() { Ok(Completion::Completed) } else { Err(Failed::from(told)) }

@@ -39,7 +39,7 @@ impl Measuring {
         scenario: &'static Scenario,
         text: Vec<String>,
     ) -> Result<Self, String> {
-        let wall = backend.wall(scenario.key.starts_with("pooled")).await?;
+        let wall = backend.wall(scenario.group() == "pooled").await?;
         let mut begun = Self { wall, scenario, text, sessions: Vec::new(), output: None };
         match scenario.key {
             "fork" | "checkpoint" | "roll-back" => {

@@ -88,21 +88,13 @@ impl Ours {
             (BackendKind::Wasm, Form::Plain) => {
                 &["fork", "checkpoint", "roll-back", "memory-100", "memory-1000", "throughput"]
             }
-            (BackendKind::Wasm, Form::Worker) => &[
-                "pooled-checkout",
-                "pooled-reset",
-                "fork",
-                "checkpoint",
-                "roll-back",
-                "memory-100",
-                "throughput",
-            ],
-            (BackendKind::DenoSandbox | BackendKind::Subprocess, _) => {
-                &["pooled-checkout", "pooled-reset", "throughput"]
+            (BackendKind::Wasm, Form::Worker) => {
+                &["pooled", "fork", "checkpoint", "roll-back", "memory-100", "throughput"]
             }
+            (BackendKind::DenoSandbox | BackendKind::Subprocess, _) => &["pooled", "throughput"],
             (BackendKind::InProcess, _) => &["memory-100", "throughput"],
             // Its processes are the engine's, and their memory is not to be seen from here.
-            _ => &["pooled-checkout", "pooled-reset"],
+            _ => &["pooled"],
         };
         let seen =
             |name: &&str| self.backend != BackendKind::Container || !name.starts_with("memory");
